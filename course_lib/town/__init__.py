@@ -1,0 +1,34 @@
+"""Robot Town: a small grammar of orders and robots, whose every text has a known probability."""
+
+from . import baselines, labeler
+from .documents import KINDS, MIXES, WORDS, Document, document, documents, entropy_floor
+from .exact import END, entropy, next_words, probability, texts
+from .labeler import Labeler
+from .own_text import read_texts
+from .tasks import LABELS, TASKS, Example, task
+from .world import WORLD, World
+
+__all__ = [
+    "END",
+    "KINDS",
+    "LABELS",
+    "MIXES",
+    "TASKS",
+    "WORDS",
+    "WORLD",
+    "Document",
+    "Example",
+    "Labeler",
+    "World",
+    "baselines",
+    "document",
+    "documents",
+    "entropy",
+    "entropy_floor",
+    "labeler",
+    "next_words",
+    "probability",
+    "read_texts",
+    "task",
+    "texts",
+]
