@@ -1,0 +1,47 @@
+"""Byte-pair encoding from scratch, its bridge to tiktoken, and GPT-2's own vocabulary."""
+
+from course_lib.tokens.gpt2 import (
+    ENDOFTEXT,
+    GPT1_MERGES,
+    GPT1_SYMBOLS,
+    GPT1_VOCAB_SIZE,
+    GPT2_BYTES,
+    GPT2_MERGES,
+    GPT2_VOCAB_SIZE,
+    encoder_json,
+    gpt2_encoding,
+    gpt2_merges,
+    gpt2_tokenizer,
+    vocab_bpe,
+)
+from course_lib.tokens.merging import apply_merges, count_pairs, merge
+from course_lib.tokens.splitting import PATTERN, split
+from course_lib.tokens.steps import Node, merge_steps, merge_tree
+from course_lib.tokens.tokenizer import Tokenizer
+from course_lib.tokens.training import train_bpe, train_bpe_naive
+
+__all__ = [
+    "ENDOFTEXT",
+    "GPT1_MERGES",
+    "GPT1_SYMBOLS",
+    "GPT1_VOCAB_SIZE",
+    "GPT2_BYTES",
+    "GPT2_MERGES",
+    "GPT2_VOCAB_SIZE",
+    "PATTERN",
+    "Node",
+    "Tokenizer",
+    "apply_merges",
+    "count_pairs",
+    "encoder_json",
+    "gpt2_encoding",
+    "gpt2_merges",
+    "gpt2_tokenizer",
+    "merge",
+    "merge_steps",
+    "merge_tree",
+    "split",
+    "train_bpe",
+    "train_bpe_naive",
+    "vocab_bpe",
+]
