@@ -1,0 +1,192 @@
+"""GPT-2 in PyTorch (Radford et al. 2019), with the parameter names and the storage of Hugging Face's checkpoints.
+
+Shape letters: B batch, T time (positions), C channels (n_embd), H heads, D head size, V vocabulary.
+"""
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+# what a config.json must also say, so that transformers rebuilds the same network
+FIXED = {
+    "architectures": ["GPT2LMHeadModel"],
+    "model_type": "gpt2",
+    "activation_function": "gelu_new",
+    "layer_norm_epsilon": 1e-5,
+    "tie_word_embeddings": True,
+    "attn_pdrop": 0.0,
+    "embd_pdrop": 0.0,
+    "resid_pdrop": 0.0,
+    "bos_token_id": None,
+    "eos_token_id": None,
+}
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """The five sizes of a GPT. The defaults are GPT-2 small's.
+
+    Raises ValueError for a size below 1, or an n_embd that n_head does not divide.
+    """
+
+    vocab_size: int = 50257
+    n_ctx: int = 1024
+    n_embd: int = 768
+    n_layer: int = 12
+    n_head: int = 12
+
+    def __post_init__(self) -> None:
+        for name, size in asdict(self).items():
+            if size < 1:
+                raise ValueError(f"{name} is {size}: it must be at least 1")
+        if self.n_embd % self.n_head:
+            raise ValueError(f"n_embd = {self.n_embd} cannot be cut into n_head = {self.n_head} equal heads")
+
+
+class Conv1D(nn.Module):
+    """A linear layer whose weight is stored (in, out), as in GPT-2's files; nn.Linear stores (out, in)."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(n_in, n_out))
+        self.bias = nn.Parameter(torch.zeros(n_out))
+
+    def forward(self, x: Float[Tensor, "*B I"]) -> Float[Tensor, "*B O"]:
+        """Mix the channels: x W + b."""
+        return x @ self.weight + self.bias  # [*B, I] @ [I, O] -> [*B, O]
+
+
+class CausalSelfAttention(nn.Module):
+    """Each position gathers from itself and those before it, in n_head ways at once."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.n_head = config.n_head
+        self.c_attn = Conv1D(config.n_embd, 3 * config.n_embd)
+        self.c_proj = Conv1D(config.n_embd, config.n_embd)
+
+    def forward(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
+        """Attend, all heads at once."""
+        qkv = self.c_attn(x).unflatten(-1, (3, self.n_head, -1))  # [B, T, C] -> [B, T, 3C] -> [B, T, 3, H, D]
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # 3 of [B, H, T, D]
+        heads = F.scaled_dot_product_attention(q, k, v, is_causal=True)  # 3 of [B, H, T, D] -> [B, H, T, D]
+        return self.c_proj(heads.transpose(1, 2).flatten(2))  # [B, H, T, D] -> [B, T, C]
+
+
+class MLP(nn.Module):
+    """Two linear layers around a GELU: widen to 4C, bend, narrow again."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.c_fc = Conv1D(config.n_embd, 4 * config.n_embd)
+        self.c_proj = Conv1D(4 * config.n_embd, config.n_embd)
+
+    def forward(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
+        """Think about each position alone."""
+        return self.c_proj(F.gelu(self.c_fc(x), approximate="tanh"))  # [B, T, C] -> [B, T, 4C] -> [B, T, C]
+
+
+class Block(nn.Module):
+    """Attention, then the MLP, each after a LayerNorm and added to the residual stream."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.ln_1 = nn.LayerNorm(config.n_embd)
+        self.attn = CausalSelfAttention(config)
+        self.ln_2 = nn.LayerNorm(config.n_embd)
+        self.mlp = MLP(config)
+
+    def forward(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
+        """Move the residual stream one layer on."""
+        x = x + self.attn(self.ln_1(x))  # [B, T, C] -> [B, T, C]
+        return x + self.mlp(self.ln_2(x))  # [B, T, C] -> [B, T, C]
+
+
+class GPT(nn.Module):
+    """GPT-2: token and position embeddings, a stack of blocks, a last LayerNorm, an output tied to the embedding."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.wte = nn.Embedding(config.vocab_size, config.n_embd)
+        self.wpe = nn.Embedding(config.n_ctx, config.n_embd)
+        self.h = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        self.ln_f = nn.LayerNorm(config.n_embd)
+        self._initialise()
+
+    def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
+        """Score every token of the vocabulary as the next one, at every position (logits).
+
+        Raises ValueError for more than n_ctx positions or an id outside the vocabulary.
+        """
+        x = self.embed(ids)  # [B, T] -> [B, T, C]
+        for block in self.h:
+            x = block(x)  # [B, T, C] -> [B, T, C]
+        return self.ln_f(x) @ self.wte.weight.T  # [B, T, C] @ [C, V] -> [B, T, V]
+
+    def embed(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
+        """Start the residual stream: what the token is, plus where it stands. Raises as `forward` does."""
+        if ids.shape[1] > self.config.n_ctx:
+            raise ValueError(f"{ids.shape[1]} tokens exceed n_ctx = {self.config.n_ctx}")
+        if (bad := ids[(ids < 0) | (ids >= self.config.vocab_size)]).numel():
+            last = self.config.vocab_size - 1
+            raise ValueError(f"token id {bad[0].item()} is not in the vocabulary: ids run from 0 to {last}")
+        return self.wte(ids) + self.wpe.weight[: ids.shape[1]]  # [B, T] -> [B, T, C]
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write config.json and model.safetensors, which transformers' GPT2LMHeadModel opens too.
+
+        Each file is written beside its place and then moved there, so a crash leaves no half-written file.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        config = FIXED | asdict(self.config) | {"n_positions": self.config.n_ctx}
+        weights = {name: weight.detach().cpu().contiguous() for name, weight in self.state_dict().items()}
+        (folder / "config.json.part").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        save_file(weights, folder / "model.safetensors.part", metadata={"format": "pt"})
+        for name in ("model.safetensors", "config.json"):
+            os.replace(folder / f"{name}.part", folder / name)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> "GPT":
+        """Open a folder with config.json and model.safetensors, ours or Hugging Face's.
+
+        Raises FileNotFoundError where a file is not there, ValueError where names or shapes do not fit config.json.
+        """
+        folder = Path(folder)
+        model = cls(_read_config(folder / "config.json"))
+        weights = {n.removeprefix("transformer."): w for n, w in load_file(folder / "model.safetensors").items()}
+        weights = {n: w for n, w in weights.items() if not n.endswith((".attn.bias", ".attn.masked_bias"))}
+        weights.pop("lm_head.weight", None)  # a copy of wte.weight
+        try:
+            model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ValueError(f"{folder / 'model.safetensors'} does not fit its config.json: {error}") from None
+        return model
+
+    def _initialise(self) -> None:
+        """Draw weights from N(0, 0.02), and from N(0, 0.02 / √(2 n_layer)) where a layer adds to the residual stream.
+
+        GPT-2's paper asks for 1/√N with N residual layers; this is the common reading of it (two per block).
+        """
+        for name, p in self.named_parameters():
+            if p.ndim == 2:
+                scale = math.sqrt(2 * self.config.n_layer) if name.endswith("c_proj.weight") else 1
+                nn.init.normal_(p, std=0.02 / scale)
+
+
+def _read_config(path: Path) -> GPTConfig:
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config.setdefault("n_ctx", config.get("n_positions"))
+    sizes = {name: config.get(name) for name in GPTConfig.__dataclass_fields__}
+    if lacking := [name for name, size in sizes.items() if size is None]:
+        raise ValueError(f"{path} lacks {', '.join(lacking)}: is it a GPT-2 configuration?")
+    return GPTConfig(**sizes)
