@@ -1,0 +1,33 @@
+"""Pictures of the book, still and movable, in one style that follows the page's light or dark theme."""
+
+from .bars import bars
+from .diagram import decoder_diagram
+from .movable import DragQuery, MaskAndHeads, MergeSteps, ResidualDepth, Temperature
+from .picture import Picture, show
+from .plots import attention_map, count_table, distribution, lines, token_strip, visible
+from .style import PALETTE, SERIES, use_style
+from .trees import merge_tree
+from .twin import TwinWidget
+
+__all__ = [
+    "PALETTE",
+    "SERIES",
+    "DragQuery",
+    "MaskAndHeads",
+    "MergeSteps",
+    "Picture",
+    "ResidualDepth",
+    "Temperature",
+    "TwinWidget",
+    "attention_map",
+    "bars",
+    "count_table",
+    "decoder_diagram",
+    "distribution",
+    "lines",
+    "merge_tree",
+    "show",
+    "token_strip",
+    "use_style",
+    "visible",
+]

@@ -1,0 +1,92 @@
+import { make, newId, slider, facts, summary, figure, visible } from "./shared.js";
+
+// GPT-2's pre-tokenization. \p{White_Space} is what other regex engines call \s; JavaScript's own \s differs.
+const PATTERN = new RegExp(
+  "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\p{White_Space}\\p{L}\\p{N}]+" +
+  "|\\p{White_Space}+(?!\\P{White_Space})|\\p{White_Space}+", "gu");
+
+export const split = (text) => text.match(PATTERN) ?? [];
+
+const key = (a, b) => a * 2 ** 21 + b;
+
+// merges[i] = [left id, right id] of the token 256 + i; a byte's id is the byte.
+export function ranks(merges) {
+  return new Map(merges.map(([a, b], i) => [key(a, b), i]));
+}
+
+// Encode one piece with the first `step` merges: again and again the earliest learned pair that stands in it.
+export function encodePiece(piece, rank, step) {
+  let ids = [...new TextEncoder().encode(piece)];
+  for (;;) {
+    let best = step;
+    for (let i = 0; i + 1 < ids.length; i++) best = Math.min(best, rank.get(key(ids[i], ids[i + 1])) ?? step);
+    if (best >= step) return ids;
+    const merged = [];
+    for (let i = 0; i < ids.length; i++) {
+      if (rank.get(key(ids[i], ids[i + 1])) === best) { merged.push(256 + best); i++; }
+      else merged.push(ids[i]);
+    }
+    ids = merged;
+  }
+}
+
+export function encode(text, merges, step = merges.length) {
+  const rank = ranks(merges);
+  return split(text).flatMap((piece) => encodePiece(piece, rank, step));
+}
+
+export function tokenBytes(merges) {
+  const bytes = Array.from({ length: 256 }, (_, i) => [i]);
+  for (const [a, b] of merges) bytes.push([...bytes[a], ...bytes[b]]);
+  return bytes;
+}
+
+// A token's text; bytes that are no whole character are shown in hexadecimal.
+export function show(bytes) {
+  try { return visible(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes))); }
+  catch { return bytes.map((b) => b.toString(16).toUpperCase().padStart(2, "0")).join(" "); }
+}
+
+function render({ model, el }) {
+  const merges = model.get("merges"), counts = model.get("counts"), byteIds = model.get("byte_ids");
+  const bytes = tokenBytes(merges), said = summary(), id = newId();
+  const knob = slider({ label: "Merges", min: 0, max: merges.length, step: 1, spoken: (n) => `${n} of ${merges.length}` },
+    (n) => change("step", n));
+  const input = make("textarea", { id, rows: 2, maxLength: 2000, spellcheck: false, className: "ig-mono" });
+  input.addEventListener("input", () => change("text", input.value));
+  const merge = make("p", { className: "ig-merge" });
+  const chips = make("div", { className: "ig-chips ig-mono", role: "list", "aria-label": "Tokens" });
+  const numbers = facts();
+
+  function draw() {
+    const step = model.get("step"), text = model.get("text");
+    const ids = encode(text, merges, step), size = new TextEncoder().encode(text).length;
+    const newest = 255 + step;
+    knob.set(step);
+    if (input.value !== text) input.value = text;
+    chips.replaceChildren(...ids.map((token) => make("span", {
+      className: "ig-chip" + (token === newest && step ? " ig-new" : ""), role: "listitem", title: `id ${token < 256 ? byteIds[token] : token}`,
+    }, show(bytes[token]))));
+    merge.replaceChildren(...mergeLine(step));
+    numbers.draw([["tokens", ids.length], ["bytes", size],
+      ["bytes per token", ids.length ? (size / ids.length).toFixed(2) : "–"], ["vocabulary", 256 + step]]);
+    const found = ids.filter((token) => token === newest).length;
+    said.say(`After ${step} merges the text takes ${ids.length} tokens for ${size} bytes.` +
+      (step ? ` The newest token, “${show(bytes[newest])}”, stands in it ${found} ${found === 1 ? "time" : "times"}.` : " Every byte is a token."));
+  }
+
+  function mergeLine(step) {
+    if (!step) return ["No merge yet: 256 tokens, one for each byte."];
+    const [a, b] = merges[step - 1];
+    const code = (token) => make("code", { className: "ig-mono" }, show(bytes[token]));
+    const seen = counts.length ? `, seen ${counts[step - 1].toLocaleString("en")} times in training` : "";
+    return [`Merge ${step}: `, code(a), " + ", code(b), " → ", code(255 + step), seen];
+  }
+
+  const label = make("label", { htmlFor: id }, "Your own text");
+  const change = figure({ model, el }, "Byte-pair encoding, merge by merge",
+    [make("p", { className: "ig-title" }, "Merge by merge"), knob.node, merge, chips, numbers.node, label, input, said.node],
+    draw, ["step", "text"]);
+}
+
+export default { render };
