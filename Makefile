@@ -1,0 +1,46 @@
+# Inside GPT. `make help` lists the commands; `make book` and `make test` are the two that matter.
+PYTHON ?= python3
+RUN = .venv/bin/python
+export OMP_WAIT_POLICY ?= PASSIVE
+export OMP_NUM_THREADS ?= 1
+.DEFAULT_GOAL := help
+.PHONY: help book test serve lab tidy town-gpt benchmarks clean
+
+help:  ## list these commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+book:  ## set everything up, execute the chapters, build the website
+	@$(PYTHON) press/environment.py book
+	@$(RUN) -m press.build
+
+test:  ## set everything up and run every check
+	@$(PYTHON) press/environment.py test
+	@$(RUN) -m press.browser
+	@$(RUN) -m ruff check .
+	@$(RUN) -m press.build
+	@$(RUN) -m pytest -q -n 2 --dist loadfile --nbval-lax
+
+serve: book  ## build the website and serve it on this machine
+	@echo "Serving on http://127.0.0.1:8000 (stop with Ctrl-C)"
+	@$(RUN) -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+
+lab:  ## open the chapters in JupyterLab
+	@$(PYTHON) press/environment.py lab
+	@$(RUN) -m jupyter lab --ServerApp.root_dir=book --LabApp.default_url=/lab/tree/01_predicting.ipynb
+
+tidy:  ## bring the chapters to their committed form: no outputs, stable ids
+	@$(PYTHON) press/environment.py book
+	@$(RUN) -m press.notebooks book/*.ipynb
+
+town-gpt:  ## train the committed town model anew, from nothing
+	@$(PYTHON) press/environment.py book
+	@$(RUN) -m course_lib.training.town --out course_lib/data/town-gpt
+
+benchmarks:  ## time our code beside its peers
+	@$(PYTHON) press/environment.py test
+	@for name in by_hand tokens_train tokens_encode town_speed; do echo "== $$name"; $(RUN) -m benchmarks.$$name; done
+
+clean:  ## remove the built site and the caches (keeps .venv; `rm -rf .venv` removes that, too)
+	@rm -rf _build build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	@echo "clean: the site and the caches are gone"

@@ -1,0 +1,14 @@
+"""Our Sphinx extension: what the website needs beyond Jupyter Book and its theme."""
+
+from __future__ import annotations
+
+from sphinx.application import Sphinx
+
+from press.site import formulas, freshness, pages
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect the parts of the extension to Sphinx."""
+    for part in (formulas, freshness, pages):
+        part.setup(app)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
