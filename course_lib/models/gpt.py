@@ -15,6 +15,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .cache import KVCache
+
 # what a config.json must also say, so that transformers rebuilds the same network
 FIXED = {
     "architectures": ["GPT2LMHeadModel"],
@@ -67,17 +69,22 @@ class Conv1D(nn.Module):
 class CausalSelfAttention(nn.Module):
     """Each position gathers from itself and those before it, in n_head ways at once."""
 
-    def __init__(self, config: GPTConfig) -> None:
+    def __init__(self, config: GPTConfig, layer: int) -> None:
         super().__init__()
+        self.layer = layer  # which page of the cache is this one's
         self.n_head = config.n_head
         self.c_attn = Conv1D(config.n_embd, 3 * config.n_embd)
         self.c_proj = Conv1D(config.n_embd, config.n_embd)
 
-    def forward(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
-        """Attend, all heads at once."""
+    def forward(self, x: Float[Tensor, "B T C"], cache: KVCache | None = None) -> Float[Tensor, "B T C"]:
+        """Attend, all heads at once, and to what the cache remembers of earlier tokens."""
         qkv = self.c_attn(x).unflatten(-1, (3, self.n_head, -1))  # [B, T, C] -> [B, T, 3C] -> [B, T, 3, H, D]
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # 3 of [B, H, T, D]
-        heads = F.scaled_dot_product_attention(q, k, v, is_causal=True)  # 3 of [B, H, T, D] -> [B, H, T, D]
+        if cache is None:
+            heads = F.scaled_dot_product_attention(q, k, v, is_causal=True)  # 3 of [B, H, T, D] -> [B, H, T, D]
+        else:
+            k, v, mask = cache.extend(self.layer, k, v)  # [B, H, T, D] -> [B, H, S, D]: S tokens so far
+            heads = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.c_proj(heads.transpose(1, 2).flatten(2))  # [B, H, T, D] -> [B, T, C]
 
 
@@ -97,16 +104,16 @@ class MLP(nn.Module):
 class Block(nn.Module):
     """Attention, then the MLP, each after a LayerNorm and added to the residual stream."""
 
-    def __init__(self, config: GPTConfig) -> None:
+    def __init__(self, config: GPTConfig, layer: int) -> None:
         super().__init__()
         self.ln_1 = nn.LayerNorm(config.n_embd)
-        self.attn = CausalSelfAttention(config)
+        self.attn = CausalSelfAttention(config, layer)
         self.ln_2 = nn.LayerNorm(config.n_embd)
         self.mlp = MLP(config)
 
-    def forward(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
+    def forward(self, x: Float[Tensor, "B T C"], cache: KVCache | None = None) -> Float[Tensor, "B T C"]:
         """Move the residual stream one layer on."""
-        x = x + self.attn(self.ln_1(x))  # [B, T, C] -> [B, T, C]
+        x = x + self.attn(self.ln_1(x), cache)  # [B, T, C] -> [B, T, C]
         return x + self.mlp(self.ln_2(x))  # [B, T, C] -> [B, T, C]
 
 
@@ -118,28 +125,41 @@ class GPT(nn.Module):
         self.config = config
         self.wte = nn.Embedding(config.vocab_size, config.n_embd)
         self.wpe = nn.Embedding(config.n_ctx, config.n_embd)
-        self.h = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        self.h = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
         self.ln_f = nn.LayerNorm(config.n_embd)
         self._initialise()
 
-    def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
+    def forward(self, ids: Int[Tensor, "B T"], cache: KVCache | None = None) -> Float[Tensor, "B T V"]:
         """Score every token of the vocabulary as the next one, at every position (logits).
 
+        With a cache, `ids` are the tokens that come after those it remembers, and it will remember these too.
         Raises ValueError for more than n_ctx positions or an id outside the vocabulary.
         """
-        x = self.embed(ids)  # [B, T] -> [B, T, C]
-        for block in self.h:
-            x = block(x)  # [B, T, C] -> [B, T, C]
-        return self.ln_f(x) @ self.wte.weight.T  # [B, T, C] @ [C, V] -> [B, T, V]
+        return self.unembed(self.hidden(ids, cache))  # [B, T] -> [B, T, C] -> [B, T, V]
 
-    def embed(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
+    def hidden(self, ids: Int[Tensor, "B T"], cache: KVCache | None = None) -> Float[Tensor, "B T C"]:
+        """Give the last hidden states: the residual stream after all blocks and the last LayerNorm."""
+        x = self.embed(ids, cache)  # [B, T] -> [B, T, C]
+        for block in self.h:
+            x = block(x, cache)  # [B, T, C] -> [B, T, C]
+        if cache is not None:
+            cache.length += ids.shape[1]
+        return self.ln_f(x)  # [B, T, C] -> [B, T, C]
+
+    def unembed(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
+        """Compare hidden states with the embedding of every token: the output is tied to the input."""
+        return x @ self.wte.weight.T  # [*B, C] @ [C, V] -> [*B, V]
+
+    def embed(self, ids: Int[Tensor, "B T"], cache: KVCache | None = None) -> Float[Tensor, "B T C"]:
         """Start the residual stream: what the token is, plus where it stands. Raises as `forward` does."""
-        if ids.shape[1] > self.config.n_ctx:
-            raise ValueError(f"{ids.shape[1]} tokens exceed n_ctx = {self.config.n_ctx}")
+        n_positions = ids.shape[1] + (0 if cache is None else cache.length)
+        if n_positions > self.config.n_ctx:
+            raise ValueError(f"{n_positions} tokens exceed n_ctx = {self.config.n_ctx}")
         if (bad := ids[(ids < 0) | (ids >= self.config.vocab_size)]).numel():
             last = self.config.vocab_size - 1
             raise ValueError(f"token id {bad[0].item()} is not in the vocabulary: ids run from 0 to {last}")
-        return self.wte(ids) + self.wpe.weight[: ids.shape[1]]  # [B, T] -> [B, T, C]
+        where = self.wpe.weight[:n_positions] if cache is None else self.wpe(cache.positions(ids.shape[1]))
+        return self.wte(ids) + where  # [B, T] -> [B, T, C], [T, C] or [B, T, C] -> [B, T, C]
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write config.json and model.safetensors, which transformers' GPT2LMHeadModel opens too.
