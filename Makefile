@@ -4,7 +4,7 @@ RUN = .venv/bin/python
 export OMP_WAIT_POLICY ?= PASSIVE
 export OMP_NUM_THREADS ?= 1
 .DEFAULT_GOAL := help
-.PHONY: help book test serve lab tidy town-gpt benchmarks clean
+.PHONY: help book test serve lab tidy town-gpt bench clean
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,7 +36,7 @@ town-gpt:  ## train the committed town model anew, from nothing
 	@$(PYTHON) press/environment.py book
 	@$(RUN) -m course_lib.training.town --out course_lib/data/town-gpt
 
-benchmarks:  ## time our code beside its peers
+bench:  ## time our code beside its peers
 	@$(PYTHON) press/environment.py test
 	@for name in by_hand tokens_train tokens_encode town_speed; do echo "== $$name"; $(RUN) -m benchmarks.$$name; done
 

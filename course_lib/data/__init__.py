@@ -1,12 +1,38 @@
 """What is committed with the library: Robot Town's tokenizer and the small GPT that was trained on the town."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from course_lib.tokens import Tokenizer
 
-TOWN_GPT = Path(__file__).parent / "town-gpt"  # config.json, model.safetensors, tokenizer.json, recipe.json
+if TYPE_CHECKING:
+    from course_lib.models import GPT
+
+TOWN_GPT = Path(__file__).parent / "town-gpt"  # config.json, model.safetensors, tokenizer.json, recipe.json, steps/
 
 
 def town_tokenizer() -> Tokenizer:
     """Load the tokenizer that the town's model was trained with."""
     return Tokenizer.load(TOWN_GPT / "tokenizer.json")
+
+
+def town_steps() -> list[int]:
+    """List the training steps after which a copy of the model was kept, in float16, from 0 to the last."""
+    return sorted(int(path.stem) for path in (TOWN_GPT / "steps").glob("*.safetensors"))
+
+
+def town_gpt(step: int | None = None) -> "GPT":
+    """Load the town's model as it was trained to the end, or as it was after this many steps.
+
+    Raises ValueError for a step of which no copy was kept.
+    """
+    from safetensors.torch import load_file
+
+    from course_lib.models import GPT
+
+    model = GPT.from_pretrained(TOWN_GPT).eval()
+    if step is not None:
+        if step not in town_steps():
+            raise ValueError(f"no copy was kept after step {step}: choose one of {town_steps()}")
+        model.load_state_dict(load_file(TOWN_GPT / "steps" / f"{step:05}.safetensors"))  # float16 into float32
+    return model

@@ -1,0 +1,31 @@
+"""Everything that a person types: python -m course_lib VERB. Each verb's options live beside the code that it runs."""
+
+import importlib
+
+import click
+
+VERBS = {  # verb: the module that holds its command, imported when it is asked for (torch takes seconds)
+    "train": "course_lib.training.command",
+    "generate": "course_lib.generation.command",
+}
+
+
+class Verbs(click.Group):
+    """A group of commands whose modules are imported one at a time."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the verbs."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import the module of this verb and return its command."""
+        return importlib.import_module(VERBS[name]).command if name in VERBS else None
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Inside GPT: train a GPT on your own text, and let it write."""
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m course_lib")
