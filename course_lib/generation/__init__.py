@@ -1,6 +1,7 @@
-"""Writing text with a GPT: the rules by which the next token is chosen, and decoding with a KV cache."""
+"""Writing text with a GPT: how the next token is chosen, decoding with a KV cache, text that streams."""
 
 from .decode import Context, generate, stream
+from .layout import lay_out
 from .samplers import (
     Sampler,
     keep_nucleus,
@@ -19,6 +20,7 @@ __all__ = [
     "keep_nucleus",
     "keep_nucleus_openai",
     "keep_top_k",
+    "lay_out",
     "load",
     "penalise_repetition",
     "sample",

@@ -6,20 +6,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from course_lib.models import GPT
 from course_lib.tokens import ENDOFTEXT, GPT2_VOCAB_SIZE, Tokenizer, gpt2_tokenizer
 
 from .decode import stream
+from .layout import lay_out
 
 
-def load(name_or_folder: str | Path) -> tuple[GPT, Tokenizer]:
+def load(name_or_folder: str | Path, dtype: torch.dtype = torch.float32) -> tuple[GPT, Tokenizer]:
     """Open a model and the tokenizer that belongs to it: the folder's tokenizer.json, or GPT-2's own vocabulary.
 
-    GPT-2's is taken for a model of 50,257 tokens whose folder holds none of ours (transformers' tokenizer.json is
-    another format). Raises as `GPT.from_pretrained` does, FileNotFoundError where there is no tokenizer, ValueError
-    where it does not fit the model.
+    The model's weights are laid out for writing, in `dtype`. GPT-2's vocabulary is taken for a model of 50,257 tokens
+    whose folder holds no tokenizer of ours (transformers' tokenizer.json is another format). Raises as
+    `GPT.from_pretrained` does, FileNotFoundError where there is no tokenizer, ValueError where it does not fit.
     """
-    model = GPT.from_pretrained(name_or_folder).eval()
+    model = lay_out(GPT.from_pretrained(name_or_folder).eval().to(dtype))
     path = Path(name_or_folder) / "tokenizer.json"
     if model.config.vocab_size == GPT2_VOCAB_SIZE and not _is_ours(path):
         tokenizer = gpt2_tokenizer()

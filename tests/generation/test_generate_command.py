@@ -62,8 +62,13 @@ def test_n_texts_differ_and_are_numbered(folder):
     assert first.strip() != second.strip()
 
 
-def test_bfloat16_and_bare_prompts_work(folder):
-    assert run("--model", folder, "--prompt", "a", "--bare", "--dtype", "bfloat16").exit_code == 0
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_writes(folder, dtype):
+    assert run("--model", folder, "--dtype", dtype, "--seed", 1).exit_code == 0
+
+
+def test_bare_prompts(folder):
+    assert run("--model", folder, "--prompt", "a", "--bare").exit_code == 0
     done = run("--model", folder, "--bare")
     assert done.exit_code == 1
     assert done.stderr.startswith("Error: prompt 0 is empty")
