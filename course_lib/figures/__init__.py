@@ -6,18 +6,21 @@ from .movable import DragQuery, MaskAndHeads, MergeSteps, ResidualDepth, Tempera
 from .picture import Picture, show
 from .plots import attention_map, count_table, distribution, lines, token_strip, visible
 from .style import PALETTE, SERIES, use_style
+from .training_steps import Copy, TrainingSteps
 from .trees import merge_tree
 from .twin import TwinWidget
 
 __all__ = [
     "PALETTE",
     "SERIES",
+    "Copy",
     "DragQuery",
     "MaskAndHeads",
     "MergeSteps",
     "Picture",
     "ResidualDepth",
     "Temperature",
+    "TrainingSteps",
     "TwinWidget",
     "attention_map",
     "bars",
