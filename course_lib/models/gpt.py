@@ -3,33 +3,17 @@
 Shape letters: B batch, T time (positions), C channels (n_embd), H heads, D head size, V vocabulary.
 """
 
-import json
 import math
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from . import checkpoints
 from .cache import KVCache
-
-# what a config.json must also say, so that transformers rebuilds the same network
-FIXED = {
-    "architectures": ["GPT2LMHeadModel"],
-    "model_type": "gpt2",
-    "activation_function": "gelu_new",
-    "layer_norm_epsilon": 1e-5,
-    "tie_word_embeddings": True,
-    "attn_pdrop": 0.0,
-    "embd_pdrop": 0.0,
-    "resid_pdrop": 0.0,
-    "bos_token_id": None,
-    "eos_token_id": None,
-}
 
 
 @dataclass(frozen=True)
@@ -164,32 +148,25 @@ class GPT(nn.Module):
     def save_pretrained(self, folder: str | Path) -> None:
         """Write config.json and model.safetensors, which transformers' GPT2LMHeadModel opens too.
 
-        Each file is written beside its place and then moved there, so a crash leaves no half-written file.
+        Interrupted at any moment, it leaves no half-written file and no mixture of two models.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        config = FIXED | asdict(self.config) | {"n_positions": self.config.n_ctx}
-        weights = {name: weight.detach().cpu().contiguous() for name, weight in self.state_dict().items()}
-        (folder / "config.json.part").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        save_file(weights, folder / "model.safetensors.part", metadata={"format": "pt"})
-        for name in ("model.safetensors", "config.json"):
-            os.replace(folder / f"{name}.part", folder / name)
+        checkpoints.write(folder, asdict(self.config), self.state_dict())
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path) -> "GPT":
-        """Open a folder with config.json and model.safetensors, ours or Hugging Face's.
+    def from_pretrained(
+        cls, name_or_folder: str | Path, dtype: torch.dtype | None = torch.float32, download: bool = True
+    ) -> "GPT":
+        """Open "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", another model of the Hub, or a folder like theirs.
 
-        Raises FileNotFoundError where a file is not there, ValueError where names or shapes do not fit config.json.
+        Weights stay in the file until they are changed, or converted (`dtype=None` keeps the file's).
+        `download=False` looks only at what this machine has. Raises FileNotFoundError where there is no such model,
+        ValueError where its names, shapes or settings are not GPT-2's.
         """
-        folder = Path(folder)
-        model = cls(_read_config(folder / "config.json"))
-        weights = {n.removeprefix("transformer."): w for n, w in load_file(folder / "model.safetensors").items()}
-        weights = {n: w for n, w in weights.items() if not n.endswith((".attn.bias", ".attn.masked_bias"))}
-        weights.pop("lm_head.weight", None)  # a copy of wte.weight
-        try:
-            model.load_state_dict(weights)
-        except RuntimeError as error:
-            raise ValueError(f"{folder / 'model.safetensors'} does not fit its config.json: {error}") from None
+        folder = checkpoints.find(name_or_folder, download)
+        with torch.device("meta"):  # names and shapes, no memory
+            model = cls(GPTConfig(**checkpoints.read_sizes(folder)))
+        shapes = {name: weight.shape for name, weight in model.state_dict().items()}
+        model.load_state_dict(checkpoints.read_weights(folder, shapes, dtype), assign=True)
         return model
 
     def _initialise(self) -> None:
@@ -201,12 +178,3 @@ class GPT(nn.Module):
             if p.ndim == 2:
                 scale = math.sqrt(2 * self.config.n_layer) if name.endswith("c_proj.weight") else 1
                 nn.init.normal_(p, std=0.02 / scale)
-
-
-def _read_config(path: Path) -> GPTConfig:
-    config = json.loads(path.read_text(encoding="utf-8"))
-    config.setdefault("n_ctx", config.get("n_positions"))
-    sizes = {name: config.get(name) for name in GPTConfig.__dataclass_fields__}
-    if lacking := [name for name, size in sizes.items() if size is None]:
-        raise ValueError(f"{path} lacks {', '.join(lacking)}: is it a GPT-2 configuration?")
-    return GPTConfig(**sizes)
