@@ -2,5 +2,18 @@
 
 from .cache import KVCache
 from .gpt import GPT, GPTConfig
+from .sizes import DTYPES, GPT1, GPT2_SIZES, GPT3_ROWS, PublishedRow, count_parameters, parameter_table, weight_bytes
 
-__all__ = ["GPT", "GPTConfig", "KVCache"]
+__all__ = [
+    "DTYPES",
+    "GPT",
+    "GPT1",
+    "GPT2_SIZES",
+    "GPT3_ROWS",
+    "GPTConfig",
+    "KVCache",
+    "PublishedRow",
+    "count_parameters",
+    "parameter_table",
+    "weight_bytes",
+]

@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 Shapes = dict[str, list[int]]
 
@@ -48,6 +49,21 @@ READ = {
     "scale_attn_by_inverse_layer_idx": (False,),
     "add_cross_attention": (False,),
 }
+
+
+class NamesAndShapes(TorchFunctionMode):
+    """While it is on, modules are made on the meta device and nobody draws their numbers.
+
+    PyTorch can "draw" on the meta device, too, but loads 70 MB of compiler for it.
+    """
+
+    def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        """Let everything through but the drawing."""
+        kwargs = kwargs or {}
+        if function is nn.init.normal_:
+            return kwargs["tensor"]  # torch.nn.init names all its arguments when it asks a mode
+        with torch.device("meta"):
+            return function(*args, **kwargs)
 
 
 def find(name_or_folder: str | Path, download: bool = True) -> Path:

@@ -163,7 +163,7 @@ class GPT(nn.Module):
         ValueError where its names, shapes or settings are not GPT-2's.
         """
         folder = checkpoints.find(name_or_folder, download)
-        with torch.device("meta"):  # names and shapes, no memory
+        with checkpoints.NamesAndShapes():  # no numbers, no memory
             model = cls(GPTConfig(**checkpoints.read_sizes(folder)))
         shapes = {name: weight.shape for name, weight in model.state_dict().items()}
         model.load_state_dict(checkpoints.read_weights(folder, shapes, dtype), assign=True)

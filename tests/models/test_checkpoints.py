@@ -108,6 +108,16 @@ def test_training_an_opened_model_leaves_its_file_alone(folder):
     assert same(GPT.from_pretrained(folder).state_dict(), opened.state_dict())
 
 
+def test_opening_draws_nothing_and_loads_no_compiler(folder):
+    code = (
+        "import sys, torch; from course_lib.models import GPT; torch.manual_seed(0); before = torch.get_rng_state(); "
+        f"GPT.from_pretrained({str(folder)!r}); print('torch._dynamo' in sys.modules, "
+        "torch.equal(before, torch.get_rng_state()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "True"], done.stderr  # the compiler takes 70 MB
+
+
 # ---- what is refused
 
 
