@@ -5,6 +5,7 @@ from .diagram import decoder_diagram
 from .movable import DragQuery, MaskAndHeads, MergeSteps, ResidualDepth, Temperature
 from .picture import Picture, show
 from .plots import attention_map, count_table, distribution, lines, token_strip, visible
+from .sampler import LiveSampler
 from .style import PALETTE, SERIES, use_style
 from .training_steps import Copy, TrainingSteps
 from .trees import merge_tree
@@ -15,6 +16,7 @@ __all__ = [
     "SERIES",
     "Copy",
     "DragQuery",
+    "LiveSampler",
     "MaskAndHeads",
     "MergeSteps",
     "Picture",

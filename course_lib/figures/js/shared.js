@@ -11,6 +11,14 @@ export function entropy(probabilities) {
   return -probabilities.reduce((sum, p) => sum + (p > 0 ? p * Math.log(p) : 0), 0);
 }
 
+// Random number i of a seed, in [0, 1): mulberry32, whose state after i steps is known without taking them.
+export function uniform(seed, i) {
+  let t = (seed + Math.imul(i + 1, 0x6d2b79f5)) | 0;
+  t = Math.imul(t ^ (t >>> 15), t | 1);
+  t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+}
+
 export function floats(view) {
   return new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 }

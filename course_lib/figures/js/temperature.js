@@ -1,12 +1,4 @@
-import { softmax, entropy, make, slider, bars, facts, summary, figure, visible } from "./shared.js";
-
-// Random number i of a seed, in [0, 1): mulberry32, whose state after i steps is known without taking them.
-export function uniform(seed, i) {
-  let t = (seed + Math.imul(i + 1, 0x6d2b79f5)) | 0;
-  t = Math.imul(t ^ (t >>> 15), t | 1);
-  t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-}
+import { softmax, entropy, uniform, make, slider, bars, facts, summary, figure, visible } from "./shared.js";
 
 // How often each word comes up in the first n draws: the first word whose cumulated probability exceeds u.
 export function tally(probabilities, seed, n) {
