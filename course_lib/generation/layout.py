@@ -14,9 +14,9 @@ HALF = (torch.float16, torch.bfloat16)
 def lay_out(model: GPT) -> GPT:
     """Put each matrix into the order in which a processor reads it fastest for one token; return the same model.
 
-    Not one number changes, nor does a shape: only which neighbours a weight has in memory. PyTorch multiplies one vector
-    fastest with [in, out] in float32 and with [out, in] in half precision (measured: benchmarks/generation.py). GPT-2's
-    files hold the blocks as [in, out], but the embedding, to which the output is tied, as [V, C], which is [out, in].
+    Not one number changes, nor does a shape: only which neighbours a weight has in memory. PyTorch multiplies one
+    vector fastest with [in, out] in float32 and with [out, in] in half precision (benchmarks/generation.py measures).
+    GPT-2's files hold the blocks as [in, out], but the embedding, to which the output is tied, as [V, C]: [out, in].
     """
     for name, weight in model.named_parameters():
         if name == "wte.weight" or name.endswith(("c_attn.weight", "c_proj.weight", "c_fc.weight")):

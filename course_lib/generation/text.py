@@ -65,7 +65,8 @@ def _whole_characters(tokenizer: Tokenizer, ids: Iterator[int], stop: object) ->
 
 
 def _is_ours(path: Path) -> bool:
-    if not path.is_file():
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return False
-    fields = json.loads(path.read_text(encoding="utf-8"))
     return isinstance(fields, dict) and str(fields.get("format", "")).startswith("inside-gpt")
