@@ -3,6 +3,7 @@
 from .bars import bars
 from .diagram import decoder_diagram
 from .movable import DragQuery, MaskAndHeads, MergeSteps, ResidualDepth, Temperature
+from .parameter_treemap import ParameterTreemap
 from .picture import Picture, show
 from .plots import attention_map, count_table, distribution, lines, token_strip, visible
 from .sampler import LiveSampler
@@ -19,6 +20,7 @@ __all__ = [
     "LiveSampler",
     "MaskAndHeads",
     "MergeSteps",
+    "ParameterTreemap",
     "Picture",
     "ResidualDepth",
     "Temperature",
