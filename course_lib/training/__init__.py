@@ -5,6 +5,7 @@ from .evaluation import Score, document_nats, mean_loss, scores
 from .loop import fastest_dtype, next_token_loss, train, warmup_cosine
 from .muon import Muon, orthogonalise
 from .optimisers import adamw, muon_and_adamw
+from .probes import mood_accuracy, second_copy_loss
 from .state import load_state, save_state
 
 __all__ = [
@@ -17,11 +18,13 @@ __all__ = [
     "fill_row",
     "load_state",
     "mean_loss",
+    "mood_accuracy",
     "muon_and_adamw",
     "next_token_loss",
     "orthogonalise",
     "save_state",
     "scores",
+    "second_copy_loss",
     "text_rows",
     "train",
     "warmup_cosine",

@@ -76,7 +76,7 @@ def warmup_cosine(step: int, n_steps: int, warmup: int, decay_from: float = 0.0,
     if step < warmup:
         return (step + 1) / warmup
     start = max(warmup, decay_from * n_steps)
-    done = min(1.0, max(0.0, (step - start) / (n_steps - start)))
+    done = min(1.0, max(0.0, (step - start) / max(1.0, n_steps - start)))
     return least + (1 - least) * (1 + math.cos(math.pi * done)) / 2
 
 

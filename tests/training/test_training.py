@@ -95,6 +95,11 @@ def test_schedule_warms_up_holds_and_decays():
     assert all(a >= b for a, b in itertools.pairwise(factor[9:]))
 
 
+def test_a_schedule_may_never_decay_or_only_warm_up():
+    assert [warmup_cosine(s, 4, warmup=1, decay_from=1.0) for s in range(5)] == [1.0] * 5
+    assert [warmup_cosine(s, 2, warmup=4) for s in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
+
+
 @pytest.mark.parametrize("shape", [(8, 8), (4, 16), (16, 4)])
 def test_orthogonalise_brings_all_singular_values_near_one(shape):
     torch.manual_seed(0)
