@@ -1,17 +1,17 @@
-"""Taking heads away, or one wire between two heads: what fails then was done by them."""
+"""Taking heads away, or only what other heads have from them: what fails then was done by them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle as Hook
+from torch.utils.hooks import RemovableHandle
 
 from course_lib.models import GPT
 
 Head = tuple[int, int]  # layer and number, both from 0
-INTO = ("queries", "keys", "values")
+PARTS = ("queries", "keys", "values")
 
 
 @contextmanager
@@ -22,11 +22,8 @@ def ablate(model: GPT, heads: Iterable[Head], mean_over: Int[Tensor, "B T"] | No
     head says about *this* text, and leaves what it always says. The weights stay as they are.
     Raises ValueError for a head that the model does not have.
     """
-    heads = _checked(model, heads)
-    instead = mean_outputs(model, mean_over)  # [L, H, D]
-    with ExitStack() as hooks:
-        for layer, numbers in _by_layer(heads).items():
-            hooks.callback(_replace(model, layer, numbers, instead[layer]).remove)
+    heads, instead = _checked(model, heads), mean_outputs(model, mean_over)  # [L, H, D]
+    with _replaced(model, heads, instead):
         yield
 
 
@@ -38,26 +35,31 @@ def cut(
     into: str,
     mean_over: Int[Tensor, "B T"] | None = None,
 ) -> Iterator[None]:
-    """Within the block, the readers make their "queries", "keys" or "values" as if the writers had written nothing.
+    """Within the block, the readers have the "queries", "keys" or "values" that they would have without the writers.
 
-    Everybody else sees what the writers wrote. Only the direct way through the stream is cut, not the detours by way of
-    heads and MLPs between them. With `mean_over` it is what they write on average over that text that remains.
+    The model reads its text twice (so without a cache): once with the writers ablated, to see what part the readers
+    make of that, and once as it is, with that part put in. So everything on the way from a writer to that part is cut,
+    by way of other heads and MLPs too, and nothing else: this is path patching (Wang et al. 2023).
     Raises ValueError for a head that does not exist or that writes after the reader has read.
     """
     writers, readers = _checked(model, writers), _checked(model, readers)
-    if into not in INTO:
-        raise ValueError(f"into={into!r}: choose one of {', '.join(INTO)}")
+    if into not in PARTS:
+        raise ValueError(f"into={into!r}: choose one of {', '.join(PARTS)}")
     if late := [(w, r) for w in writers for r in readers if w[0] >= r[0]]:
         (w, r), *_ = late
         raise ValueError(f"head {w} writes in layer {w[0]}: head {r} has read its input by then")
-    instead = mean_outputs(model, mean_over)  # [L, H, D]
-    written: dict[int, Tensor] = {}  # layer -> what its writers wrote in this forward pass, [B, T, C]
+    instead, part = mean_outputs(model, mean_over), PARTS.index(into)
+    without: dict[int, Tensor] = {}  # layer -> queries, keys and values in the reading without the writers
+
+    def read_without(_: nn.Module, args: tuple) -> None:
+        without.clear()
+        with _replaced(model, writers, instead):
+            model.forward(args[0])  # unlike model(…), it does not come back here
+
     with ExitStack() as hooks:
-        for layer, numbers in _by_layer(writers).items():
-            hooks.callback(_note(model, layer, numbers, instead[layer], written).remove)
+        hooks.callback(model.register_forward_pre_hook(read_without).remove)
         for layer, numbers in _by_layer(readers).items():
-            for hook in _read_without(model, layer, numbers, INTO.index(into), written):
-                hooks.callback(hook.remove)
+            hooks.callback(_put_in(model, layer, numbers, part, without).remove)
         yield
 
 
@@ -76,42 +78,37 @@ def mean_outputs(model: GPT, ids: Int[Tensor, "B T"] | None) -> Float[Tensor, "L
     return torch.stack(means).unflatten(-1, (n_head, -1))  # [L, C] -> [L, H, D]
 
 
-def _replace(model: GPT, layer: int, numbers: list[int], instead: Float[Tensor, "H D"]) -> Hook:
+@contextmanager
+def _replaced(model: GPT, heads: list[Head], instead: Float[Tensor, "L H D"]) -> Iterator[None]:
     """Put `instead` in the place of these heads' outputs, just before W_O."""
 
-    def hook(_: nn.Module, args: tuple[Tensor]) -> tuple[Tensor]:
-        z = args[0].unflatten(-1, instead.shape).clone()  # [B, T, C] -> [B, T, H, D]
-        z[..., numbers, :] = instead[numbers]
-        return (z.flatten(-2),)
+    def replacing(layer: int, numbers: list[int]) -> Callable:
+        def hook(_: nn.Module, args: tuple[Tensor]) -> tuple[Tensor]:
+            z = args[0].unflatten(-1, instead.shape[1:]).clone()  # [B, T, C] -> [B, T, H, D]
+            z[..., numbers, :] = instead[layer, numbers]
+            return (z.flatten(-2),)
 
-    return model.h[layer].attn.c_proj.register_forward_pre_hook(hook)
+        return hook
 
-
-def _note(model: GPT, layer: int, numbers: list[int], instead: Float[Tensor, "H D"], written: dict) -> Hook:
-    """Write down what these heads add to the stream, beyond `instead`."""
-    rows = model.h[layer].attn.c_proj.weight.unflatten(0, instead.shape)[numbers]  # [C, C] -> [n, D, C]
-
-    def hook(_: nn.Module, args: tuple[Tensor]) -> None:
-        z = (args[0].unflatten(-1, instead.shape) - instead)[..., numbers, :]  # [B, T, C] -> [B, T, n, D]
-        written[layer] = torch.einsum("btnd,ndc->btc", z, rows)
-
-    return model.h[layer].attn.c_proj.register_forward_pre_hook(hook)
+    with ExitStack() as hooks:
+        for layer, numbers in _by_layer(heads).items():
+            hook = model.h[layer].attn.c_proj.register_forward_pre_hook(replacing(layer, numbers))
+            hooks.callback(hook.remove)
+        yield
 
 
-def _read_without(model: GPT, layer: int, numbers: list[int], part: int, written: dict) -> list[Hook]:
-    """Make one part of these heads (0 queries, 1 keys, 2 values) from the stream less what was written into it."""
-    block, stream = model.h[layer], []
+def _put_in(model: GPT, layer: int, numbers: list[int], part: int, without: dict[int, Tensor]) -> RemovableHandle:
+    """Note a layer's queries, keys and values in the first reading; put one part of some heads into the second."""
 
-    def before(_: nn.Module, args: tuple) -> None:
-        stream[:] = [args[0] - sum(written.values())]  # [B, T, C]
+    def hook(_: nn.Module, args: tuple, qkv: Float[Tensor, "B T C3"]) -> Float[Tensor, "B T C3"]:
+        if layer not in without:
+            without[layer] = qkv
+            return qkv
+        mine, other = (x.unflatten(-1, (3, model.config.n_head, -1)) for x in (qkv.clone(), without[layer]))
+        mine[:, :, part, numbers] = other[:, :, part, numbers]  # [B, T, 3, H, D]
+        return mine.flatten(2)
 
-    def after(c_attn: nn.Module, _: tuple[Tensor], qkv: Float[Tensor, "B T C3"]) -> Float[Tensor, "B T C3"]:
-        other = c_attn.forward(block.ln_1.forward(stream[0]))  # [B, T, C] -> [B, T, 3C]
-        qkv, other = (x.unflatten(-1, (3, model.config.n_head, -1)) for x in (qkv.clone(), other))  # [B, T, 3, H, D]
-        qkv[:, :, part, numbers] = other[:, :, part, numbers]
-        return qkv.flatten(2)
-
-    return [block.register_forward_pre_hook(before), block.attn.c_attn.register_forward_hook(after)]
+    return model.h[layer].attn.c_attn.register_forward_hook(hook)
 
 
 def _checked(model: GPT, heads: Iterable[Head]) -> list[Head]:

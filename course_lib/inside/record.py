@@ -35,24 +35,24 @@ def run(model: GPT, ids: Int[Tensor, "B T"]) -> Record:
     So it shows an ablated model as it is (see `ablate`). The weights alone are computed again, from the queries and
     keys that went past: PyTorch's attention does not tell them. Raises ValueError as the model does.
     """
-    stream, qkv, heads, mlps = [], [], [], []
+    stream, qkv, heads, mlps = ({} for _ in range(4))  # layer -> what went past there
     with ExitStack() as hooks:
-        for block in model.h:
-            attn = block.attn
+        for i, block in enumerate(model.h):
             for hook in (
-                block.register_forward_pre_hook(lambda _, args: stream.append(args[0])),
-                attn.c_attn.register_forward_hook(lambda _, args, out: qkv.append(out)),
-                attn.c_proj.register_forward_pre_hook(lambda _, args: heads.append(args[0])),
-                block.mlp.register_forward_hook(lambda _, args, out: mlps.append(out)),
+                block.register_forward_pre_hook(lambda _, args, i=i: stream.update({i: args[0]})),
+                block.attn.c_attn.register_forward_hook(lambda _, args, out, i=i: qkv.update({i: out})),
+                block.attn.c_proj.register_forward_pre_hook(lambda _, args, i=i: heads.update({i: args[0]})),
+                block.mlp.register_forward_hook(lambda _, args, out, i=i: mlps.update({i: out})),
             ):
                 hooks.callback(hook.remove)
-        hooks.callback(model.ln_f.register_forward_pre_hook(lambda _, args: stream.append(args[0])).remove)
+        last = model.ln_f.register_forward_pre_hook(lambda _, args: stream.update({len(model.h): args[0]}))
+        hooks.callback(last.remove)
         logits = model(ids)
     return Record(
-        stream=torch.stack(stream),
-        weights=torch.stack([attention_weights(x, model.config.n_head) for x in qkv]),
-        heads=torch.stack([head_writes(model, layer, z) for layer, z in enumerate(heads)]),
-        mlps=torch.stack(mlps),
+        stream=torch.stack(list(stream.values())),
+        weights=torch.stack([attention_weights(x, model.config.n_head) for x in qkv.values()]),
+        heads=torch.stack([head_writes(model, layer, z) for layer, z in heads.items()]),
+        mlps=torch.stack(list(mlps.values())),
         logits=logits,
     )
 

@@ -45,15 +45,15 @@ def attention_to(weights: Weights, targets: Bool[Tensor, "B T T"]) -> Float[Tens
 
 
 def repeated(
-    tokens: Sequence[int], rows: int, length: int, start: int, generator: torch.Generator | None = None
+    tokens: Sequence[int], rows: int, length: int, start: Sequence[int], generator: torch.Generator | None = None
 ) -> Int[Tensor, "B T"]:
-    """Make rows of `start`, `length` different random tokens, and the same again: T = 1 + 2 length.
+    """Make rows that begin with `start`, go on with `length` different random tokens, and end with the same again.
 
-    Raises ValueError where there are not so many different tokens.
+    T = len(start) + 2 length. Raises ValueError where there are not so many different tokens.
     """
     different = torch.tensor(sorted(set(tokens)))  # [n]
     if not 1 <= length <= len(different):
         raise ValueError(f"length={length}: {len(different)} different tokens make rows of 1 to {len(different)}")
     order = torch.rand(rows, len(different), generator=generator).argsort(1)[:, :length]  # [B, n] -> [B, length]
     once = different[order]  # [B, length]
-    return torch.cat([torch.full((rows, 1), start), once, once], dim=1)
+    return torch.cat([torch.tensor(list(start), dtype=torch.long).expand(rows, -1), once, once], dim=1)

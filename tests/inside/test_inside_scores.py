@@ -19,7 +19,7 @@ def copying():
 
 @pytest.fixture
 def rows():
-    return inside.repeated(range(1, 14), 6, LENGTH, 0, torch.Generator().manual_seed(0))
+    return inside.repeated(range(1, 14), 6, LENGTH, [0], torch.Generator().manual_seed(0))
 
 
 def looking_back(n_rows, n_tokens, distance):
@@ -41,18 +41,23 @@ def test_repeated_rows_are_one_start_and_two_equal_halves(rows):
     assert torch.equal(rows[:, 1:13], rows[:, 13:])
     assert all(len(set(row)) == 12 for row in rows[:, 1:13].tolist())
     assert len({tuple(row) for row in rows.tolist()}) == 6
-    again = inside.repeated(range(1, 14), 6, LENGTH, 0, torch.Generator().manual_seed(0))
+    again = inside.repeated(range(1, 14), 6, LENGTH, [0], torch.Generator().manual_seed(0))
     assert torch.equal(rows, again)
 
 
+def test_a_longer_start_and_none():
+    assert inside.repeated([4], 2, 1, [7, 8]).tolist() == [[7, 8, 4, 4]] * 2
+    assert inside.repeated([4], 2, 1, []).tolist() == [[4, 4]] * 2
+
+
 def test_every_token_comes_up():
-    assert set(inside.repeated([4, 7, 9], 50, 1, 0).flatten().tolist()) == {0, 4, 7, 9}
+    assert set(inside.repeated([4, 7, 9], 50, 1, [0]).flatten().tolist()) == {0, 4, 7, 9}
 
 
 @pytest.mark.parametrize("length", [0, 4])
 def test_rows_longer_than_there_are_tokens(length):
     with pytest.raises(ValueError, match=f"length={length}: 3 different tokens make rows of 1 to 3"):
-        inside.repeated([1, 2, 2, 3], 1, length, 0)
+        inside.repeated([1, 2, 2, 3], 1, length, [])
 
 
 def test_targets_by_hand():
@@ -97,7 +102,7 @@ def test_a_distance_is_no_induction(rows):
     """A head that looks 11 back scores 1 on copies of 12, and 0 on copies of 9."""
     weights = looking_back(6, 25, LENGTH - 1)
     assert inside.induction_scores(weights, rows).item() == 1
-    shorter = inside.repeated(range(1, 14), 6, 9, 0)
+    shorter = inside.repeated(range(1, 14), 6, 9, [0])
     assert inside.induction_scores(weights[..., :19, :19], shorter).item() == 0
 
 
