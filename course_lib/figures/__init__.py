@@ -2,6 +2,7 @@
 
 from .bars import bars
 from .diagram import decoder_diagram
+from .head_picker import HeadPicker, Look
 from .movable import DragQuery, MaskAndHeads, MergeSteps, ResidualDepth, Temperature
 from .parameter_treemap import ParameterTreemap
 from .picture import Picture, show
@@ -17,7 +18,9 @@ __all__ = [
     "SERIES",
     "Copy",
     "DragQuery",
+    "HeadPicker",
     "LiveSampler",
+    "Look",
     "MaskAndHeads",
     "MergeSteps",
     "ParameterTreemap",
