@@ -1,6 +1,6 @@
 """Looking inside a GPT: what happens while it reads, how to score its heads, and how to take parts of it away."""
 
-from .ablation import ablate, cut
+from .ablation import ablate, cut, mean_outputs
 from .built import copying_gpt
 from .reading import Attribution, attribution, logit_lens
 from .record import Record, run
@@ -17,6 +17,7 @@ __all__ = [
     "induction_scores",
     "induction_targets",
     "logit_lens",
+    "mean_outputs",
     "previous_token_scores",
     "repeated",
     "run",

@@ -1,6 +1,6 @@
 """Taking heads away, or only what other heads have from them: what fails then was done by them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import torch
@@ -11,29 +11,43 @@ from torch.utils.hooks import RemovableHandle
 from course_lib.models import GPT
 
 Head = tuple[int, int]  # layer and number, both from 0
+Outputs = Float[Tensor, "L H D"]
 PARTS = ("queries", "keys", "values")
 
 
 @contextmanager
-def ablate(model: GPT, heads: Iterable[Head], mean_over: Int[Tensor, "B T"] | None = None) -> Iterator[None]:
-    """Within the block, the outputs of these heads are 0; with `mean_over`, what they are on average over that text.
+def ablate(model: GPT, heads: Iterable[Head], instead: Outputs | None = None) -> Iterator[None]:
+    """Within the block, these heads put out 0, or what stands for them in `instead` (see `mean_outputs`).
 
-    A head that writes nothing is something that the rest of the model has never seen. The mean takes away what the
-    head says about *this* text, and leaves what it always says. The weights stay as they are.
-    Raises ValueError for a head that the model does not have.
+    A head that puts out 0 is something that the rest of the model has never seen. The mean takes away what the head
+    says about *this* text, and leaves what it always says. The weights stay as they are.
+    Raises ValueError for a head that the model does not have, and for an `instead` of another shape.
     """
-    heads, instead = _checked(model, heads), mean_outputs(model, mean_over)  # [L, H, D]
-    with _replaced(model, heads, instead):
+    heads, n_head = _checked(model, heads), model.config.n_head
+    wanted = (model.config.n_layer, n_head, model.config.n_embd // n_head)
+    if instead is not None and instead.shape != wanted:
+        raise ValueError(f"instead has shape {tuple(instead.shape)}, and the heads' outputs have {wanted}")
+    with ExitStack() as hooks:
+        for layer, numbers in _by_layer(heads).items():
+            hooks.callback(_replace(model, layer, numbers, instead).remove)
         yield
+
+
+@torch.no_grad()
+def mean_outputs(model: GPT, ids: Int[Tensor, "B T"]) -> Outputs:
+    """Average what each head puts out, before W_O, over all positions of a text."""
+    outputs: list[Tensor] = []
+    with ExitStack() as hooks:
+        for block in model.h:
+            hook = block.attn.c_proj.register_forward_pre_hook(lambda _, args: outputs.append(args[0].mean((0, 1))))
+            hooks.callback(hook.remove)
+        model(ids)
+    return torch.stack(outputs).unflatten(-1, (model.config.n_head, -1))  # [L, C] -> [L, H, D]
 
 
 @contextmanager
 def cut(
-    model: GPT,
-    writers: Iterable[Head],
-    readers: Iterable[Head],
-    into: str,
-    mean_over: Int[Tensor, "B T"] | None = None,
+    model: GPT, writers: Iterable[Head], readers: Iterable[Head], into: str, instead: Outputs | None = None
 ) -> Iterator[None]:
     """Within the block, the readers have the "queries", "keys" or "values" that they would have without the writers.
 
@@ -48,12 +62,12 @@ def cut(
     if late := [(w, r) for w in writers for r in readers if w[0] >= r[0]]:
         (w, r), *_ = late
         raise ValueError(f"head {w} writes in layer {w[0]}: head {r} has read its input by then")
-    instead, part = mean_outputs(model, mean_over), PARTS.index(into)
+    part = PARTS.index(into)
     without: dict[int, Tensor] = {}  # layer -> queries, keys and values in the reading without the writers
 
     def read_without(_: nn.Module, args: tuple) -> None:
         without.clear()
-        with _replaced(model, writers, instead):
+        with ablate(model, writers, instead):
             model.forward(args[0])  # unlike model(…), it does not come back here
 
     with ExitStack() as hooks:
@@ -63,38 +77,15 @@ def cut(
         yield
 
 
-@torch.no_grad()
-def mean_outputs(model: GPT, ids: Int[Tensor, "B T"] | None) -> Float[Tensor, "L H D"]:
-    """Average what each head puts out, before W_O, over all positions of a text; without a text, 0."""
-    n_layer, n_head, like = model.config.n_layer, model.config.n_head, model.wte.weight
-    if ids is None:
-        return like.new_zeros(n_layer, n_head, model.config.n_embd // n_head)
-    means: list[Tensor] = []
-    with ExitStack() as hooks:
-        for block in model.h:
-            hook = block.attn.c_proj.register_forward_pre_hook(lambda _, args: means.append(args[0].mean((0, 1))))
-            hooks.callback(hook.remove)
-        model(ids)
-    return torch.stack(means).unflatten(-1, (n_head, -1))  # [L, C] -> [L, H, D]
+def _replace(model: GPT, layer: int, numbers: list[int], instead: Outputs | None) -> RemovableHandle:
+    """Put `instead`, or 0, in the place of these heads' outputs, just before W_O."""
 
+    def hook(_: nn.Module, args: tuple[Tensor]) -> tuple[Tensor]:
+        z = args[0].unflatten(-1, (model.config.n_head, -1)).clone()  # [B, T, C] -> [B, T, H, D]
+        z[..., numbers, :] = 0 if instead is None else instead[layer, numbers]
+        return (z.flatten(-2),)
 
-@contextmanager
-def _replaced(model: GPT, heads: list[Head], instead: Float[Tensor, "L H D"]) -> Iterator[None]:
-    """Put `instead` in the place of these heads' outputs, just before W_O."""
-
-    def replacing(layer: int, numbers: list[int]) -> Callable:
-        def hook(_: nn.Module, args: tuple[Tensor]) -> tuple[Tensor]:
-            z = args[0].unflatten(-1, instead.shape[1:]).clone()  # [B, T, C] -> [B, T, H, D]
-            z[..., numbers, :] = instead[layer, numbers]
-            return (z.flatten(-2),)
-
-        return hook
-
-    with ExitStack() as hooks:
-        for layer, numbers in _by_layer(heads).items():
-            hook = model.h[layer].attn.c_proj.register_forward_pre_hook(replacing(layer, numbers))
-            hooks.callback(hook.remove)
-        yield
+    return model.h[layer].attn.c_proj.register_forward_pre_hook(hook)
 
 
 def _put_in(model: GPT, layer: int, numbers: list[int], part: int, without: dict[int, Tensor]) -> RemovableHandle:

@@ -47,7 +47,7 @@ def test_zero_ablation_is_a_model_without_those_rows(model, ids):
 @torch.no_grad()
 def test_mean_ablation_puts_the_mean_into_the_bias(model, ids):
     others = torch.randint(23, (7, 12))
-    with inside.ablate(model, HEADS, mean_over=others):
+    with inside.ablate(model, HEADS, inside.mean_outputs(model, others)):
         ablated = model(ids)
     expected = without_rows(model, HEADS, head_means(model, others))(ids)
     assert (ablated - expected).abs().max() <= 1e-12
@@ -57,9 +57,9 @@ def test_mean_ablation_puts_the_mean_into_the_bias(model, ids):
 @torch.no_grad()
 def test_afterwards_the_model_is_what_it_was(model, ids):
     before = model(ids)
-    with pytest.raises(KeyError), inside.ablate(model, HEADS, ids):
+    with pytest.raises(KeyError), inside.ablate(model, HEADS):
         raise KeyError
-    with inside.cut(model, [(0, 1)], [(1, 2)], "keys", ids):
+    with inside.cut(model, [(0, 1)], [(1, 2)], "keys"):
         pass
     assert torch.equal(model(ids), before)
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
@@ -110,7 +110,8 @@ def test_a_cut_is_what_it_says(model, ids, part, mean):
     writers, readers = [(0, 1), (0, 3)], [(1, 0), (2, 0), (2, 2)]
     others = torch.randint(23, (7, 12)) if mean else None
     means = head_means(model, others) if mean else None
-    with inside.cut(model, writers, readers, ("queries", "keys", "values")[part], others):
+    instead = inside.mean_outputs(model, others) if mean else None
+    with inside.cut(model, writers, readers, ("queries", "keys", "values")[part], instead):
         model(others if mean else ids.flip(0))  # an earlier text leaves nothing behind
         found = model(ids)
     assert (found - by_definition(model, ids, writers, readers, part, means)).abs().max() <= 1e-12
@@ -158,3 +159,10 @@ def test_a_cut_that_makes_no_sense(model):
             ValueError, match=rf"head \({writer[0]}, {writer[1]}\) writes in layer {writer[0]}: head \(1, 0\)"
         ):
             inside.cut(model, [(0, 0), writer], [(1, 0)], "keys").__enter__()
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (2, 4, 6), (3, 3, 6)])
+def test_replacements_of_another_shape_are_named(model, shape):
+    message = rf"instead has shape \({shape[0]}, {shape[1]}, {shape[2]}\), and the heads' outputs have \(3, 4, 6\)"
+    with pytest.raises(ValueError, match=message), inside.ablate(model, HEADS, torch.zeros(shape)):
+        pass
