@@ -56,10 +56,10 @@ class Recipe:
     n_head: int = 4
     vocab_size: int = 493  # every word of the town, with its space, has become one token
     tokenizer_documents: int = 20_000
-    muon_lr: float = 0.003
+    muon_lr: float = 0.002
     adam_lr: float = 0.001
     warmup: int = 50
-    decay_from: float = 0.4
+    decay_from: float = 0.3
     least: float = 0.02
     seed: int = 0
     kept: tuple[int, ...] = (0, 100, 200, 300, 400, 500, 700, 900, 1150, 1500, 2000, 3050)  # copies after these steps
