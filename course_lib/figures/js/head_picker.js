@@ -140,14 +140,14 @@ function ownText(model) {
   if (!model.widget_manager || model.get("stepped")) return [];
   const input = make("input", { type: "text", "aria-label": "Your own text", placeholder: "Your own text" });
   const refused = make("p", { className: "ig-note", role: "alert" });
-  const form = make("form", { className: "ig-own" }, input, make("button", { type: "submit" }, "Read it"));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    model.set("asked", input.value);
-    model.save_changes();
+  const button = make("button", { type: "button" }, "Read it");
+  const ask = () => { model.set("asked", input.value); model.save_changes(); };
+  button.addEventListener("click", ask);
+  input.addEventListener("keydown", (event) => {  // no form: JupyterLab keeps the Enter key from submitting one
+    if (event.key === "Enter") { event.preventDefault(); ask(); }
   });
   model.on("change:refused", () => { refused.textContent = model.get("refused"); });
-  return [form, refused];
+  return [make("div", { className: "ig-own" }, input, button), refused];
 }
 
 export default { render };
