@@ -1,40 +1,46 @@
-"""Which learning rate suits which optimiser: the town's model on the first stage of its recipe, as in chapter 7.
+"""Which learning rate suits which optimiser: the town's model on the first stage of its recipe, as chapter 7 shows.
 
-The same start and the same batches for all. A row for each rate: the loss at the end and the loss on second copies.
-Run: OMP_WAIT_POLICY=PASSIVE python -m benchmarks.optimisers [--steps 240]
+The same start and the same batches for all; after the warm-up the rate stays. A line for each: the loss at the end, and
+the loss on second copies on the way.
+Run: OMP_WAIT_POLICY=PASSIVE python -m benchmarks.optimisers [--json course_lib/data/town-gpt/optimisers.json]
 """
 
 import argparse
 import copy
+import json
+from pathlib import Path
 
 import torch
 
 from course_lib.data import town_tokenizer
-from course_lib.town import document
-from course_lib.training import adamw, muon_and_adamw, second_copy_loss, text_rows, train, warmup_cosine
-from course_lib.training.town import Recipe, town_model
+from course_lib.training import adamw, muon_and_adamw, second_copy_loss, train
+from course_lib.training.town import Recipe, town_model, town_rows
 
-RUNS = {f"AdamW {lr}": lambda model, lr=lr: adamw(model, lr) for lr in (0.001, 0.002, 0.004, 0.008)}
-RUNS |= {
-    f"Muon {lr}, AdamW {lr / 3:.4f}": lambda model, lr=lr: muon_and_adamw(model, lr, lr / 3)
-    for lr in (0.0015, 0.003, 0.006, 0.012)
-}
+OPTIMISERS = {"AdamW": adamw, "Muon": lambda model, lr: muon_and_adamw(model, lr, lr / 2)}
+RATES = {"AdamW": (0.00025, 0.0005, 0.001, 0.002, 0.004), "Muon": (0.001, 0.002, 0.004, 0.008)}
+EVERY = 50
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=240)
-    steps = parser.parse_args().steps
+    parser.add_argument("--json", type=Path, help="a file for the results")
+    args = parser.parse_args()
     torch.set_num_threads(1)
-    tokenizer, start = town_tokenizer(), town_model(Recipe())
-    batch = text_rows(lambda number: document(number, "repeats").text, tokenizer, batch_size=32, length=48)
-    for name, optimisers in RUNS.items():
-        model = copy.deepcopy(start)
-        losses = list(
-            train(model, batch, optimisers(model), lambda step: warmup_cosine(step, steps, 20, 0.6, 0.1), steps)
-        )
-        last = sum(losses[-10:]) / 10
-        print(f"{name:<24} loss {last:.3f}, second copy {second_copy_loss(model, tokenizer, 30):.3f}", flush=True)
+    recipe, tokenizer = Recipe(), town_tokenizer()
+    steps, start, batch = recipe.stages[0].steps, town_model(recipe), town_rows(recipe, tokenizer)
+    found = []
+    for name, optimisers in OPTIMISERS.items():
+        for lr in RATES[name]:
+            model, losses, second = copy.deepcopy(start), [], []
+            run = train(model, batch, optimisers(model, lr), lambda step: min(1.0, (step + 1) / recipe.warmup), steps)
+            for loss in run:
+                losses.append(loss)
+                if len(losses) % EVERY == 0:
+                    second.append(round(second_copy_loss(model, tokenizer), 3))
+            found.append({"optimiser": name, "lr": lr, "loss": round(sum(losses[-20:]) / 20, 3), "second copy": second})
+            print(f"{name:<6} {lr:<6} loss {found[-1]['loss']:.3f}, second copy {second}", flush=True)
+    if args.json:
+        args.json.write_text(json.dumps({"steps": steps, "every": EVERY, "runs": found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

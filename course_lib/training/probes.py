@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from course_lib.tokens import ENDOFTEXT, Tokenizer
-from course_lib.town import WORLD, documents
+from course_lib.town import WORLD, World, document, documents
 
 from .evaluation import scores
 
@@ -23,13 +23,13 @@ def look(model: nn.Module, tokenizer: Tokenizer) -> dict[str, float]:
 
 
 @torch.no_grad()
-def second_copy_loss(model: nn.Module, tokenizer: Tokenizer, n: int = 60) -> float:
+def second_copy_loss(model: nn.Module, tokenizer: Tokenizer, n: int = 60, world: World = WORLD) -> float:
     """Mean nats per token where a row of random words comes for the second time, its first word left out.
 
     Only looking back helps there: a model that cannot copy needs as much as for the first copy.
     """
     nats = []
-    for ids in held_out_ids(tokenizer, "repeat", n):
+    for ids in held_out_ids(tokenizer, "repeat", n, world):
         start = next(i for i, token in enumerate(ids) if token in ids[:i])  # the second copy begins
         length = start - ids.index(ids[start])
         losses = F.cross_entropy(model(torch.tensor([ids[:-1]]))[0], torch.tensor(ids[1:]), reduction="none")  # [T]
@@ -52,7 +52,7 @@ def mood_accuracy(model: nn.Module, tokenizer: Tokenizer, n: int = 150) -> float
     return sum(right) / len(right)
 
 
-def held_out_ids(tokenizer: Tokenizer, kind: str, n: int) -> list[list[int]]:
+def held_out_ids(tokenizer: Tokenizer, kind: str, n: int, world: World = WORLD) -> list[list[int]]:
     """Give the ids of n documents of one kind that are never trained on, each with end-of-text before it."""
     end = tokenizer.special_tokens[ENDOFTEXT]
-    return [[end, *tokenizer.encode(d.text)] for d in documents(n, HELD_OUT, kind)]
+    return [[end, *tokenizer.encode(document(HELD_OUT + i, kind, world).text)] for i in range(n)]
