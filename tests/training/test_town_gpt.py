@@ -15,7 +15,7 @@ from course_lib.training import mood_accuracy, scores, second_copy_loss
 from course_lib.training.town import Recipe, town_model, town_tokens
 
 REPORT = json.loads((TOWN_GPT / "recipe.json").read_text())
-SEEDS = json.loads((TOWN_GPT / "seeds.json").read_text())
+OTHERS = json.loads((TOWN_GPT / "runs.json").read_text())  # other seeds, and shorter runs
 TEXT = "Anna asks Bip to take the ball not to the park but to the shop. Bip takes it to the shop."
 
 
@@ -94,11 +94,22 @@ def test_the_kept_copies_open_and_the_last_is_the_model(model):
 
 
 def test_other_seeds_come_out_alike():
-    runs = [REPORT, *SEEDS]
+    runs = [REPORT, *(run for run in OTHERS if run["tokens"] == REPORT["tokens"])]
     assert len({run["recipe"]["seed"] for run in runs}) == len(runs) >= 3
-    assert len({json.dumps(run["recipe"] | {"seed": 0}) for run in runs}) == 1
+    assert len({json.dumps(run["recipe"] | {"seed": 0, "kept": []}) for run in runs}) == 1
     ratios = [run["losses"]["all"]["loss"] / run["losses"]["all"]["floor"] for run in runs]
     assert max(ratios) - min(ratios) < 0.03
+
+
+def test_shorter_runs_differ_in_their_steps_alone():
+    shorter = [run for run in OTHERS if run["tokens"] < REPORT["tokens"]]
+    assert len(shorter) == 3
+    for run in shorter:
+        share = run["tokens"] / REPORT["tokens"]
+        for stage, whole in zip(run["recipe"]["stages"], REPORT["recipe"]["stages"]):
+            assert stage["steps"] == pytest.approx(share * whole["steps"], rel=0.01)
+        assert run["recipe"] | {"stages": 0, "kept": 0} == REPORT["recipe"] | {"stages": 0, "kept": 0}
+        assert run["losses"]["all"]["loss"] > REPORT["losses"]["all"]["loss"]
 
 
 def test_numpy_logits_are_torchs(model):
