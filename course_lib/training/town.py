@@ -62,7 +62,7 @@ class Recipe:
     decay_from: float = 0.3
     least: float = 0.02
     seed: int = 0
-    kept: tuple[int, ...] = (0, 100, 200, 300, 400, 500, 700, 900, 1150, 1500, 2000, 3050)  # copies after these steps
+    kept: tuple[int, ...] = (0, 100, 300, 350, 400, 450, 700, 750, 1400, 1700, 2500, 4050)  # copies after these steps
 
     @property
     def steps(self) -> int:
