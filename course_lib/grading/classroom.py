@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class GraderBroken(Exception):
 class Options:
     """How a class is graded."""
 
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     jobs: int = 2
     public_weight: float = 0.0
 
@@ -210,7 +210,9 @@ class Classroom:
         itself = parse(json.dumps(reference(sheet)).encode())
         result = self._judge(itself, sheet, judge)
         if result["points"] != sheet.points:
-            raise GraderBroken(f"the reference of {sheet.name} does not get full marks: {result['reason'] or _lost(result)}")
+            raise GraderBroken(
+                f"the reference of {sheet.name} does not get full marks: {result['reason'] or _lost(result)}"
+            )
 
 
 def _lost(result: Result) -> str:

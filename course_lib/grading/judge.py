@@ -79,7 +79,11 @@ class Judging:
 
 def _scrubbed() -> dict[str, str]:
     """Return the judge's environment: no pytest options, no plugins, nothing of a user's secrets."""
-    kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV")}
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if k in ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV")
+    }
     own = {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONUTF8": "1"}
     return kept | own
 
@@ -98,7 +102,9 @@ def judge(cells: list[dict[str, Any]], limits: Limits) -> Outcomes:
         path.chmod(0o600)
         plugin = Judge(limits)
         options = ["--nbval", f"--nbval-cell-timeout={limits.timeout}", f"--rootdir={folder}", "-c", os.devnull]
-        pytest.main([*options, "-p", "nbval.plugin", "-p", "no:cacheprovider", "-q", "-W", "ignore", str(path)], [plugin])
+        pytest.main(
+            [*options, "-p", "nbval.plugin", "-p", "no:cacheprovider", "-q", "-W", "ignore", str(path)], [plugin]
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     _judged(cells, plugin.outcomes)

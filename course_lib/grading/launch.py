@@ -1,7 +1,7 @@
 """The process between the grader and a learner's kernel: limits first, then bubblewrap where there is one.
 
-Run by path, before anything is imported: ``python -I -S launch.py PLAN CONNECTION_FILE``. It waits for the kernel, so that
-the parent that a learner's code can see and kill is this process and not the grader.
+Run by path, before anything is imported: ``python -I -S launch.py PLAN CONNECTION_FILE``. It waits for the kernel, so
+that the parent that a learner's code can see and kill is this process and not the grader.
 """
 
 import ctypes
@@ -15,7 +15,9 @@ FOLDER_BYTES = 256 << 20  # the largest file, and all that the sandbox's home ho
 FILES, PROCESSES = 512, 256
 PR_SET_PDEATHSIG = 1
 HOME = "/home/learner"
-ASK_EXIT = "--IPKernelApp.exec_lines=_i = get_ipython(); _i.ask_exit = lambda *a: None; del _i"  # quit() ends no grading
+ASK_EXIT = (
+    "--IPKernelApp.exec_lines=_i = get_ipython(); _i.ask_exit = lambda *a: None; del _i"  # quit() ends no grading
+)
 
 
 def die_with_parent() -> None:
@@ -47,7 +49,17 @@ def limit(memory: int, seconds: int) -> None:
 
 def sandbox(plan: dict) -> list[str]:
     """Return bubblewrap's command: no network, a read-only system, and a home that vanishes."""
-    system = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts")
+    system = (
+        "/usr",
+        "/lib",
+        "/lib32",
+        "/lib64",
+        "/bin",
+        "/sbin",
+        "/etc/ld.so.cache",
+        "/etc/alternatives",
+        "/etc/fonts",
+    )
     command = ["bwrap", "--die-with-parent", "--unshare-all", "--cap-drop", "ALL", "--hostname", "course"]
     for path in (*system, *plan["readable"]):
         command += ["--ro-bind-try", path, path]
@@ -60,7 +72,7 @@ def sandbox(plan: dict) -> list[str]:
 def environment(plan: dict) -> dict[str, str]:
     """Return all that a kernel may know of its surroundings."""
     home = HOME if plan["sandbox"] else plan["home"]
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return threads | {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": home,
@@ -71,6 +83,7 @@ def environment(plan: dict) -> dict[str, str]:
         "JUPYTER_RUNTIME_DIR": plan["sockets"],
         "OMP_WAIT_POLICY": "PASSIVE",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
         "PYTHONPATH": plan["pythonpath"],
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }

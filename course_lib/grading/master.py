@@ -69,7 +69,7 @@ def _part(header: str, body: str) -> Part:
     said = [word for word in words if not re.fullmatch(r"\w+=[\d.]+", word)]
     if role in PROSE:
         body = "\n".join(re.sub(r"^# ?", "", line) for line in body.splitlines())
-    return Part(role, *(said + ["", ""])[:2], options, body.strip("\n"))
+    return Part(role, *[*said, "", ""][:2], options, body.strip("\n"))
 
 
 def _parts_of_notebook(text: str) -> list[Part]:
@@ -87,7 +87,7 @@ def sheet_of(parts: list[Part]) -> Sheet:
     faults = [f"unknown role {p.role!r}: use one of {', '.join(ROLES)}" for p in parts if p.role not in ROLES]
     heads = [p for p in parts if p.role == "sheet"]
     if len(heads) != 1 or parts[0].role != "sheet" or not heads[0].name:
-        faults.append("a master begins with one cell `# %% sheet NAME \"Title\"`")
+        faults.append('a master begins with one cell `# %% sheet NAME "Title"`')
     groups = _groups(parts)
     faults += [f"exercise {name} stands twice" for name in groups if sum(p.name == name for p in parts) > 1]
     if faults or not groups:

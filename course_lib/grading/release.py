@@ -1,4 +1,4 @@
-"""From a master to what is handed out. The build runs every solution, mutant and alternative, and refuses what is faulty.
+"""From a master to what is handed out. The build runs every solution, mutant and alternative, and refuses faults.
 
 Written are the released notebook (blanks, public checks), the reference (everything, executed), the key (what a learner
 may know, for `check`) and a page of solutions.
@@ -46,7 +46,7 @@ def variants(exercise: Exercise) -> dict[str, str]:
 def values(sheet: Sheet, salt: int, limits: Limits, each: Callable[[str], None] = lambda name: None) -> Values:
     """Run all variants of all exercises in one kernel, each beside blanks for all other exercises.
 
-    So an exercise whose checks need another answer shows itself. Raises Refused where a cell that must be silent is not.
+    So an exercise whose checks need another answer shows itself. Raises Refused where a silent cell speaks.
     """
     cells = [("setup", sheet.setup), *((f"blank {e.name}", e.blank) for e in sheet.exercises)]
     for e in sheet.exercises:
@@ -237,7 +237,7 @@ def release(
     references: Path,
     keys: Path,
     solutions: Path,
-    limits: Limits = Limits(timeout=60),  # noqa: B008  (it is frozen)
+    limits: Limits | None = None,
     each: Callable[[str], None] = lambda name: None,
 ) -> Released:
     """Run a sheet and write all that is made of it, one folder for each kind of file.
@@ -246,7 +246,7 @@ def release(
     """
     from .pages import solutions_page
 
-    found = values(sheet, 0, limits, each)
+    found = values(sheet, 0, limits or Limits(timeout=60.0), each)
     sheet = with_values(sheet, found)
     faults = faults_of_values(sheet, found)
     handed_out = {"the notebook": nbformat.writes(released(sheet)), "the key": _key_text(sheet)}

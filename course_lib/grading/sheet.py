@@ -147,18 +147,18 @@ def recognise(exercise: Exercise, printed: dict[str, Printed]) -> Mutant | None:
 
 
 @functools.cache
-def key(name: str) -> Sheet | None:
-    """Open the key of a sheet that comes with the library; None where there is none."""
-    path = KEYS / f"{name}.json"
+def key(name: str, folder: Path = KEYS) -> Sheet | None:
+    """Open the key of a sheet; None where there is none. The keys in KEYS come with the library."""
+    path = folder / f"{name}.json"
     try:
         return from_json(json.loads(path.read_text("utf8")))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def keys() -> list[Sheet]:
-    """Open every key that comes with the library."""
-    found = (key(path.stem) for path in sorted(KEYS.glob("*.json")))
+def all_keys(folder: Path = KEYS) -> list[Sheet]:
+    """Open every key of a folder."""
+    found = (key(path.stem, folder) for path in sorted(folder.glob("*.json")))
     return [sheet for sheet in found if sheet]
 
 

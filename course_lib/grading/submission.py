@@ -1,6 +1,6 @@
 """What a learner hands in: read with no trust at all, its answers found, and put into the pristine sheet.
 
-Nothing here runs a learner's code, and no file, however broken, gives anything but `Unreadable` with a reason to act on.
+Nothing here runs a learner's code. No file, however broken, gives anything but `Unreadable` with a reason to act on.
 """
 
 import ast
@@ -51,7 +51,9 @@ def read(path: Path) -> Notebook:
             raise Unreadable("it is no file")
         if path.stat().st_size > LARGEST:
             size = path.stat().st_size >> 20
-            raise Unreadable(f"it holds {size} MB: clear the outputs (Edit, Clear Outputs of All Cells), save, hand in again")
+            raise Unreadable(
+                f"it holds {size} MB: clear the outputs (Edit, Clear Outputs of All Cells), save, hand in again"
+            )
         return parse(path.read_bytes())
     except OSError as error:
         raise Unreadable(f"it cannot be opened: {error.strerror}") from None
@@ -75,7 +77,9 @@ def parse(data: bytes) -> Notebook:
     kernel, info = _dict(metadata.get("kernelspec")), _dict(metadata.get("language_info"))
     language = str(kernel.get("language") or info.get("name") or "")
     name = _dict(metadata.get("course")).get("sheet")
-    return Notebook([_cell(cell) for cell in cells if isinstance(cell, dict)], language, name if isinstance(name, str) else "")
+    return Notebook(
+        [_cell(cell) for cell in cells if isinstance(cell, dict)], language, name if isinstance(name, str) else ""
+    )
 
 
 def _text(data: bytes) -> str:
@@ -240,7 +244,9 @@ def merge(notebook: Notebook, sheet: Sheet, salt: int) -> Merged:
 
 def _is_own(cell: Cell, sheet: Sheet) -> bool:
     """Tell whether a code cell is the learner's own work, and not one that was handed out."""
-    handed_out = {c.source.strip() for e in sheet.exercises for c in e.checks} | {e.show.strip() for e in sheet.exercises}
+    handed_out = {c.source.strip() for e in sheet.exercises for c in e.checks} | {
+        e.show.strip() for e in sheet.exercises
+    }
     handed_out |= {sheet.setup.strip(), *(f"{e.marker}\n{e.blank}".strip() for e in sheet.exercises)}
     ids = {c.id for e in sheet.exercises for c in e.checks} | {f"{e.name}-show" for e in sheet.exercises}
     text = cell.source.strip()
@@ -251,7 +257,7 @@ def _is_own(cell: Cell, sheet: Sheet) -> bool:
 def _only_checks(text: str) -> bool:
     """Tell whether a cell does nothing but call check: an edited check without its id."""
     try:
-        body = [node for node in ast.parse(text).body if not isinstance(node, ast.Import | ast.ImportFrom)]
+        body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     calls = [node.value.func for node in body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
