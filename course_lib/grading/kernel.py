@@ -6,9 +6,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 from jupyter_client.blocking.client import BlockingKernelClient
@@ -17,6 +19,7 @@ from jupyter_client.manager import KernelManager
 
 from .values import MIME
 
+START = 60.0  # seconds that a kernel may take to start on a busy machine
 LAUNCHER = Path(__file__).with_name("launch.py")
 PACKAGE = Path(__file__).parents[1]
 
@@ -92,7 +95,31 @@ class Kernel:
         self.manager.start_kernel(**quiet)
         self.client = self.manager.client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
+        self._greet(time.monotonic() + START)
+
+    def _greet(self, end: float) -> None:
+        """Ask until the kernel answers on both of its channels.
+
+        jupyter_client's wait_for_ready does the same, and then listens to silence for a fifth of a second.
+        """
+        while time.monotonic() < end:
+            if not self.manager.is_alive():
+                raise RuntimeError("the kernel ended while it started")
+            asked = self.client.kernel_info()
+            try:
+                self._hear(self.client.get_shell_msg, asked, "kernel_info_reply", 1.0)
+                return self._hear(self.client.get_iopub_msg, asked, "status", 0.5)
+            except Empty:
+                continue
+        raise TimeoutError(f"the kernel said nothing for {START:g} seconds")
+
+    def _hear(self, get: Callable[..., dict[str, Any]], asked: str, kind: str, seconds: float) -> None:
+        """Wait for a message that answers a request. Raises Empty."""
+        while True:
+            message = get(timeout=seconds)
+            if message["parent_header"].get("msg_id") == asked and message["msg_type"] == kind:
+                if kind != "status" or message["content"]["execution_state"] == "idle":
+                    return
 
     def run(self, source: str, timeout: float) -> list[dict[str, Any]]:
         """Run one trusted cell; return its outputs (streams, errors, displays) as the kernel's messages' contents.

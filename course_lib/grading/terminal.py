@@ -13,6 +13,8 @@ from .marks import Result
 from .report import points_text
 from .sheet import Exercise, Sheet
 
+BESIDE = 34  # columns of text that fit beside each other in a narrow terminal
+
 
 def tell_learner(result: Result, sheet: Sheet, hints: int, console: Console) -> None:
     """Print a learner's result, and up to so many hints for each exercise that is not solved."""
@@ -48,11 +50,16 @@ def _check(c: dict[str, Any]) -> RenderableType:
     if c["passed"]:
         return Text(f"✓ {c['title']}", style="green")
     line = Text(f"✗ {c['title']}: {c['why']}", style="red")
-    if not c["came"] or c["came"].startswith("NotImplementedError"):
+    if c["came"] in ("", "no answer yet"):
         return line
     table = Table.grid(padding=(0, 3))
-    table.add_row(Text("  expected", style="dim"), Text("came", style="dim"))
-    table.add_row(Padding(Text(c["expected"]), (0, 0, 0, 2)), Text(c["came"]))
+    widest = max(len(text) for text in f"{c['expected']}\n{c['came']}".splitlines())
+    if widest > BESIDE:
+        table.add_row(Text("  expected", style="dim"), Text(c["expected"]))
+        table.add_row(Text("  came", style="dim"), Text(c["came"]))
+    else:
+        table.add_row(Text("  expected", style="dim"), Text("came", style="dim"))
+        table.add_row(Padding(Text(c["expected"]), (0, 0, 0, 2)), Text(c["came"]))
     return Group(line, table)
 
 

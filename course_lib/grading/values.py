@@ -143,7 +143,7 @@ def _show(record: Record, digits: int) -> str:
     if kind == "array":
         data = [float(x) if isinstance(x, str) else x for x in record["data"]]
         array = np.array(data).reshape(record["shape"]) if data else np.zeros(record["shape"])
-        body = np.array2string(array, precision=digits, suppress_small=True, threshold=200, separator=" ")
+        body = np.array2string(array, precision=digits, suppress_small=True, threshold=200, max_line_width=100)
         return f"array of {KINDS[record['holds']]}, {_times(record['shape'])}\n{body}"
     if kind == "number":
         value = record["value"]
@@ -154,7 +154,7 @@ def _show(record: Record, digits: int) -> str:
         return "{" + ", ".join(f"{k}: {_show(v, digits)}" for k, v in record["items"][:100]) + "}"
     if kind == "text":
         return repr(record["value"])
-    if kind == "error":
+    if kind == "error" and record.get("type") != "NotImplementedError":
         return f"{record.get('type')}: {record.get('message')}"
     return name(record)
 

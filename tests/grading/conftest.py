@@ -89,19 +89,18 @@ class Graded:
         self.by_name = by_name(self.results)
         self.text = json.dumps(self.results)
         self.listener.socket.close()
+        self.written = [path for path in self.outside if path.exists()]
+        for path in self.written:
+            path.unlink()
 
 
 @pytest.fixture(scope="session")
 def graded(small, released, public, tmp_path_factory):
     """Every submission, in the sandbox where there is one."""
-    yield (everything := Graded(small, released, public, tmp_path_factory.mktemp("everything"), BOXED))
-    for path in everything.outside:
-        path.unlink(missing_ok=True)
+    return Graded(small, released, public, tmp_path_factory.mktemp("everything"), BOXED)
 
 
 @pytest.fixture(scope="session")
 def graded_without_sandbox(small, released, public, tmp_path_factory):
     """The hostile submissions, without the sandbox."""
-    yield (everything := Graded(small, released, public, tmp_path_factory.mktemp("hostile"), False))
-    for path in everything.outside:
-        path.unlink(missing_ok=True)
+    return Graded(small, released, public, tmp_path_factory.mktemp("hostile"), False)

@@ -4,7 +4,7 @@ import pytest
 
 from course_lib.grading.master import read_master
 from course_lib.grading.release import released
-from tests.grading.conftest import BOXED, NO_SANDBOX, SMALL
+from tests.grading.conftest import BOXED, NO_SANDBOX, SMALL, by_name, grade, write_class
 from tests.grading.submissions import everything
 
 ALL = everything(released(read_master(SMALL)), {})
@@ -49,7 +49,11 @@ def test_without_the_sandbox_the_listener_would_have_heard(graded_without_sandbo
 
 def test_the_sandbox_lets_nothing_be_written_outside(graded):
     needs_sandbox(True)
-    assert [path for path in graded.outside if path.exists()] == []
+    assert graded.written == []
+
+
+def test_without_the_sandbox_it_would_have_been_written(graded_without_sandbox):
+    assert graded_without_sandbox.written == graded_without_sandbox.outside
 
 
 def test_hidden_checks_show_no_values(graded):
@@ -68,8 +72,6 @@ def test_a_learners_mutant_is_called_by_its_name(graded):
 
 
 def test_public_checks_count_when_they_are_given_weight(graded, small, tmp_path):
-    from tests.grading.conftest import by_name, grade, write_class
-
     folder = tmp_path / "class"
     name = "public values hard-coded"
     write_class(folder, {})
