@@ -117,9 +117,9 @@ class Kernel:
         """Wait for a message that answers a request. Raises Empty."""
         while True:
             message = get(timeout=seconds)
-            if message["parent_header"].get("msg_id") == asked and message["msg_type"] == kind:
-                if kind != "status" or message["content"]["execution_state"] == "idle":
-                    return
+            ours = message["parent_header"].get("msg_id") == asked and message["msg_type"] == kind
+            if ours and message["content"].get("execution_state", "idle") == "idle":
+                return
 
     def run(self, source: str, timeout: float) -> list[dict[str, Any]]:
         """Run one trusted cell; return its outputs (streams, errors, displays) as the kernel's messages' contents.

@@ -94,9 +94,8 @@ def strip(nb: nbformat.NotebookNode) -> None:
 
 def as_vs_code(nb: nbformat.NotebookNode) -> None:
     """What VS Code adds: a language for each cell, the environment's version, counts and outputs."""
-    nb.metadata = nbformat.from_dict(
-        {"kernelspec": {"display_name": ".venv", "language": "python", "name": "python3"}, "language_info": {"name": "python"}}
-    )
+    spec = {"display_name": ".venv", "language": "python", "name": "python3"}
+    nb.metadata = nbformat.from_dict({"kernelspec": spec, "language_info": {"name": "python"}})
     for i, c in enumerate(c for c in nb.cells if c.cell_type == "code"):
         c.metadata = nbformat.from_dict({**c.metadata, "vscode": {"languageId": "python"}})
         c.execution_count = i + 1

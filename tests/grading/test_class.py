@@ -47,7 +47,7 @@ def kept(state):
 
 
 def family(process):
-    return [child for child in psutil.Process(process.pid).children(recursive=True)]
+    return psutil.Process(process.pid).children(recursive=True)
 
 
 @pytest.fixture(scope="module")
