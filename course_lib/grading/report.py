@@ -24,12 +24,11 @@ STYLE = """
 body { margin: 0; background: var(--page); color: var(--ink); font: 1rem/1.55 system-ui, sans-serif }
 main { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem 4rem }
 h1 { font-size: 1.7rem; line-height: 1.25 } h2 { font-size: 1.25rem; margin-top: 2.4rem }
-.scroll { overflow-x: auto } table { border-collapse: collapse; width: 100% }
+.scroll { overflow-x: auto; margin-bottom: 1.6rem } table { border-collapse: collapse; width: 100% }
 caption { text-align: left; color: var(--quiet); padding: .3rem 0 }
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid var(--line) }
 thead th { background: var(--soft) } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
-pre { background: var(--soft); padding: .5rem .7rem; overflow-x: auto; margin: .3rem 0; font-size: .86rem;
-  white-space: pre-wrap }
+pre { background: var(--soft); padding: .5rem .7rem; overflow-x: auto; margin: .3rem 0; font-size: .86rem }
 .good { color: var(--good) } .bad { color: var(--bad) } .quiet { color: var(--quiet) }
 .mistake { background: var(--mark); border-left: .3rem solid var(--bad); padding: .5rem .8rem; margin: .8rem 0 }
 a { color: inherit } summary { cursor: pointer }
@@ -184,9 +183,10 @@ def _sheet_part(sheet: str, graded: list[tuple[Result, str]]) -> list[str]:
         cells = "".join(f'<td class="number">{e["points"]:.4g}{_sign(e)}</td>' for e in r["exercises"])
         total = f'<td class="number"><strong>{r["points"]:.4g}</strong></td>'
         rows.append(f'<tr><th scope="row">{_link(r, name)}</th>{total}{cells}<td>{_e(r["reason"])}</td></tr>')
-    caption = (
-        "<caption>Points; “known” marks an answer that is a known mistake, “blank” one that was not begun</caption>"
+    words = (
+        "“known” marks a known mistake, “blank” an answer not begun, “stopped” one that gives an error when it is run"
     )
+    caption = f"<caption>Points; {words}</caption>"
     columns = f'<th scope="col">Submission</th><th scope="col" class="number">Points of {first["of"]:g}</th>'
     head = f'<thead><tr>{columns}{heads}<th scope="col">Note</th></tr></thead>'
     table = f'<div class="scroll"><table>{caption}{head}<tbody>{"".join(rows)}</tbody></table></div>'
@@ -194,7 +194,7 @@ def _sheet_part(sheet: str, graded: list[tuple[Result, str]]) -> list[str]:
 
 
 def _sign(e: dict[str, Any]) -> str:
-    word = "known" if e["mistake"] else "blank" if e["blank"] else ""
+    word = "known" if e["mistake"] else "blank" if e["blank"] else "stopped" if e["problem"] else ""
     return f' <span class="quiet">{word}</span>' if word else ""
 
 

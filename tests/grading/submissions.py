@@ -191,6 +191,7 @@ def careless(m: Maker) -> None:
     m.add("endless loop in a call", 6, m.notebook(softmax="def softmax(x):\n    while True: pass\n"), says="more than")
     m.add("endless loop at top level", FULL, m.notebook(softmax=S + "while True: pass\n"))
     m.add("os._exit", 6, m.notebook(softmax="import os\nos._exit(0)\n"), says="kernel ended")
+    m.add("a null character in an answer", 6, m.notebook(softmax=S + "x = '\0'\n"))
     m.add("sys.exit", FULL, m.notebook(softmax=S + "import sys; sys.exit(0)\n"))
     m.add("quit()", FULL, m.notebook(softmax=S + "quit()\n"))
     m.add("segfault in a call", 6, m.notebook(softmax="def softmax(x):\n    import ctypes; ctypes.string_at(0)\n"))

@@ -12,7 +12,23 @@ from course_lib.grading.submission import Unreadable, merge, parse, read, recogn
 from tests.grading.submissions import RIGHT, Maker
 
 FUZZ = int(os.environ.get("FUZZ", "300"))  # FUZZ=3000 for the long run
-JUNK = [None, 0, -1, 1e400, True, "", "x" * 500, [], {}, [[]], {"cells": []}, "\ud800", "\x00", [None], {"a": {"a": {}}}]
+JUNK = [
+    None,
+    0,
+    -1,
+    1e400,
+    True,
+    "",
+    "x" * 500,
+    [],
+    {},
+    [[]],
+    {"cells": []},
+    "\ud800",
+    "\x00",
+    [None],
+    {"a": {"a": {}}},
+]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,10 @@ from course_lib.grading.release import leaks, open_reference, release
 from tests.grading.conftest import SMALL
 
 TEXT = SMALL.read_text("utf8")
-MASK = TEXT[: TEXT.index("# %% exercise softmax")] + TEXT[TEXT.index("# %% exercise mask") : TEXT.index("# %% exercise att")]
+MASK = (
+    TEXT[: TEXT.index("# %% exercise softmax")]
+    + TEXT[TEXT.index("# %% exercise mask") : TEXT.index("# %% exercise att")]
+)
 
 
 def refusal(tmp_path, text):
@@ -60,9 +63,17 @@ def test_a_master_with_a_part_missing_is_refused(tmp_path, old, new, why):
         ('check("mask of 3", lambda: causal_mask(3))', "causal_mask(3)", "it prints no value"),
         ('check("mask of 3", lambda: causal_mask(3))', "print(causal_mask(3))", "it gives an stream"),
         ('check("mask of 3", lambda: causal_mask(3))', "causal_mask(3) / 'x'", "it gives an error"),
-        ('check("mask of 3", lambda: causal_mask(3))', 'check("m", lambda: causal_mask(3) / "x")', "the right answer gives"),
+        (
+            'check("mask of 3", lambda: causal_mask(3))',
+            'check("m", lambda: causal_mask(3) / "x")',
+            "the right answer gives",
+        ),
         ('"mask of 3"', '"mask, size"', "two checks print the label 'mask, size'"),
-        ("# Write mask.", "# Write `return np.tril(np.ones((n, n), dtype=bool))`.", "of the solution of mask stands in it"),
+        (
+            "# Write mask.",
+            "# Write `return np.tril(np.ones((n, n), dtype=bool))`.",
+            "of the solution of mask stands in it",
+        ),
     ],
 )
 def test_a_master_whose_run_shows_a_fault_is_refused(tmp_path, old, new, why):
