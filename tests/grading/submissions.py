@@ -64,7 +64,7 @@ class Maker:
         return nb
 
     def add(self, name: str, deserves: float | None, made: nbformat.NotebookNode | bytes | str, **how: object) -> None:
-        data = made if isinstance(made, bytes) else (made if isinstance(made, str) else nbformat.writes(made)).encode()
+        data = made if isinstance(made, bytes) else (made if isinstance(made, str) else json.dumps(made)).encode()
         assert name not in self.all
         self.all[name] = Submission(data, deserves, **how)
 

@@ -126,7 +126,7 @@ def test_a_stripped_reference_is_refused(small, tmp_path, damage):
     else:
         notebook.cells.remove(check)
     nbformat.write(notebook, tmp_path / "x.reference.ipynb")
-    with pytest.raises(Refused, match="no reference|no stored output"):
+    with pytest.raises(Refused, match=r"no reference|no stored output"):
         open_reference(tmp_path / "x.reference.ipynb")
 
 

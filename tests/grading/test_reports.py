@@ -12,18 +12,22 @@ from axe_playwright_python.sync_playwright import Axe
 from course_lib.grading import report
 from course_lib.grading.classroom import exit_code, summary
 from course_lib.grading.marks import unmarked
+from tests.grading.conftest import BOXED, by_name, grade, write_class
+from tests.grading.submissions import everything
 
 NASTY = "=cmd|'<script>alert(1)</script>\x00.ipynb"
 
 
+CHOSEN = ["all right", "all wrong", "blank", "mutant made by a learner", "empty", "syntax error in one answer"]
+
+
 @pytest.fixture(scope="module")
-def results(graded):
+def results(small, released, public, tmp_path_factory):
     """Some results of every kind, and one of a file with a nasty name."""
-    chosen = ["all right", "all wrong", "blank", "mutant made by a learner", "empty", "syntax error in one answer"]
-    return [
-        *(graded.by_name[name] for name in chosen),
-        {"submission": NASTY, **unmarked("unreadable", "no <b>good</b>")},
-    ]
+    folder, made = tmp_path_factory.mktemp("reports"), everything(released, public)
+    write_class(folder / "class", {name: made[name] for name in CHOSEN})
+    found = by_name(grade(small, folder / "class", folder / "state", BOXED))
+    return [*(found[name] for name in CHOSEN), {"submission": NASTY, **unmarked("unreadable", "no <b>good</b>")}]
 
 
 @pytest.fixture(scope="module")
