@@ -77,8 +77,8 @@ ANY = click.Path(path_type=Path)
 )
 @click.option("--reference", type=ANY, default=REFERENCES, show_default=True, help="References: never hand these out.")
 @click.option("--keys", type=ANY, default=sheet.KEYS, show_default="in the library", help="What `check` compares with.")
-@click.option("--solutions", type=ANY, default=Path("book/solutions"), show_default=True, help="Pages of solutions.")
-def release(masters: tuple[Path, ...], output: Path, reference: Path, keys: Path, solutions: Path) -> None:
+@click.option("--pages", type=ANY, default=Path("book/sheets"), show_default=True, help="Pages of the site.")
+def release(masters: tuple[Path, ...], output: Path, reference: Path, keys: Path, pages: Path) -> None:
     """Build exercise sheets from their MASTERS; refuse one that is faulty.
 
     Every solution, mutant and alternative is run. Each mutant must fail, each alternative pass.
@@ -89,7 +89,7 @@ def release(masters: tuple[Path, ...], output: Path, reference: Path, keys: Path
     for path in masters:
         try:
             with console.status(f"{path}: running every answer whose worth is known"):
-                made = build(read_master(path), output, reference, keys, solutions)
+                made = build(read_master(path), output, reference, keys, pages)
         except Refused as refused:
             lines = "\n".join(f"  · {fault}" for fault in refused.faults)
             raise fail(f"{path} is refused:\n{lines}", BROKEN) from None

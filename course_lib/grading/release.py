@@ -1,7 +1,7 @@
 """From a master to what is handed out. The build runs every solution, mutant and alternative, and refuses faults.
 
 Written are the released notebook (blanks, public checks), the reference (everything, executed), the key (what a learner
-may know, for `check`) and a page of solutions.
+may know, for `check`) and two pages for the site.
 """
 
 import dataclasses
@@ -18,6 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from .kernel import Limits, printed, run_cells
 from .master import Refused, clean, imports_in, solution_lines
+from .pages import exercises_page, facts, solutions_page
 from .sheet import CheckCell, Exercise, Printed, Sheet, from_json, printed_alike, public, to_json
 from .values import MIME, show
 
@@ -26,7 +27,6 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-STARS = {1: "easy", 2: "medium", 3: "hard"}
 Values = dict[str, dict[str, dict[str, Printed]]]  # exercise → "right" or a mutant's name → check → what it printed
 
 
@@ -138,16 +138,11 @@ def released(sheet: Sheet) -> NotebookNode:
 
 def exercise_text(e: Exercise, n: int) -> str:
     """Write the text of an exercise with its hints folded, in HTML that every notebook editor and the site fold."""
-    facts = f"*{_g(e.points)} points · about {e.minutes} minutes · {STARS.get(e.difficulty, 'hard')}*"
     hints = [
         f"<details>\n<summary>Hint {i} of {len(e.hints)}</summary>\n\n{hint}\n\n</details>"
         for i, hint in enumerate(e.hints, 1)
     ]
-    return "\n\n".join([f"## {n}. {e.title}", facts, e.text, *hints])
-
-
-def _g(x: float) -> str:
-    return f"{x:g}"
+    return "\n\n".join([f"## {n}. {e.title}", facts(e), e.text, *hints])
 
 
 def _text(id: str, source: str) -> NotebookNode:
@@ -228,6 +223,7 @@ class Released:
     notebook: Path
     reference: Path
     key: Path
+    page: Path
     solutions: Path
 
 
@@ -236,7 +232,7 @@ def release(
     notebooks: Path,
     references: Path,
     keys: Path,
-    solutions: Path,
+    pages: Path,
     limits: Limits | None = None,
     each: Callable[[str], None] = lambda name: None,
 ) -> Released:
@@ -244,14 +240,12 @@ def release(
 
     Raises Refused, and writes nothing, where the sheet is faulty.
     """
-    from .pages import solutions_page
-
     found = values(sheet, 0, limits or Limits(timeout=60.0), each)
     sheet = with_values(sheet, found)
     faults = faults_of_values(sheet, found)
     handed_out = {"the notebook": nbformat.writes(released(sheet)), "the key": _key_text(sheet)}
     sources = "\n".join(cell.source for cell in released(sheet).cells)  # JSON escapes quotes: look at both
-    faults += leaks(sheet, {"the released notebook": sources, **handed_out})
+    faults += leaks(sheet, {"the released notebook": sources, "its page": exercises_page(sheet), **handed_out})
     if faults:
         raise Refused(sorted(set(faults)))
     made = Released(
@@ -259,11 +253,13 @@ def release(
         notebooks / f"{sheet.name}.ipynb",
         references / f"{sheet.name}.reference.ipynb",
         keys / f"{sheet.name}.json",
-        solutions / f"{sheet.name}_solutions.md",
+        pages / f"{sheet.name}.md",
+        pages / f"{sheet.name}_solutions.md",
     )
     write(made.notebook, handed_out["the notebook"] + "\n")
     write(made.reference, nbformat.writes(reference(sheet)) + "\n")
     write(made.key, handed_out["the key"])
+    write(made.page, exercises_page(sheet))
     write(made.solutions, solutions_page(sheet))
     return made
 

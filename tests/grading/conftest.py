@@ -24,7 +24,7 @@ NO_SANDBOX = "bubblewrap is missing or may not make namespaces on this machine: 
 def small(tmp_path_factory) -> Released:
     """The small sheet, released."""
     folder = tmp_path_factory.mktemp("small")
-    return release(read_master(SMALL), *(folder / name for name in ("notebooks", "references", "keys", "solutions")))
+    return release(read_master(SMALL), *(folder / name for name in ("notebooks", "references", "keys", "pages")))
 
 
 @pytest.fixture(scope="session")

@@ -128,7 +128,7 @@ def test_doctor_says_what_works():
     assert "a kernel in the sandbox runs" in done.stdout
 
 
-def test_release_writes_four_files_or_says_why_not(tmp_path):
+def test_release_writes_its_files_or_says_why_not(tmp_path):
     where = [
         "-o",
         tmp_path / "n",
@@ -136,13 +136,13 @@ def test_release_writes_four_files_or_says_why_not(tmp_path):
         tmp_path / "r",
         "--keys",
         tmp_path / "k",
-        "--solutions",
+        "--pages",
         tmp_path / "s",
     ]
     done = course("release", SMALL, *where)
     assert done.returncode == 0, done.stderr
     assert "3 exercises, 10 points, 9 mutants caught" in done.stdout
-    assert len([p for p in tmp_path.rglob("*") if p.is_file()]) == 4
+    assert len([p for p in tmp_path.rglob("*") if p.is_file()]) == 5
     (tmp_path / "bad.py").write_text(SMALL.read_text("utf8").replace(" points=4", "", 1), "utf8")
     bad = course("release", tmp_path / "bad.py", *where)
     assert bad.returncode == 4

@@ -31,7 +31,8 @@ def test_what_is_committed_is_what_the_master_gives(built):
     again = "run `python -m course_lib release masters/*.py` and commit what it writes"
     for made, committed in [
         (built.notebook, ROOT / "book" / "exercises" / f"{name}.ipynb"),
-        (built.solutions, ROOT / "book" / "solutions" / f"{name}_solutions.md"),
+        (built.page, ROOT / "book" / "sheets" / f"{name}.md"),
+        (built.solutions, ROOT / "book" / "sheets" / f"{name}_solutions.md"),
     ]:
         assert committed.read_text("utf8") == made.read_text("utf8"), again
     old, new = (from_json(json.loads(p.read_text("utf8"))) for p in (KEYS / f"{name}.json", built.key))

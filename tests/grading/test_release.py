@@ -140,6 +140,12 @@ def test_a_master_may_be_a_notebook_too(tmp_path):
     assert read_master(tmp_path / "m.ipynb") == read_master(SMALL)
 
 
+def test_the_page_of_the_site_has_every_hint_folded_and_no_solution(small):
+    page = small.page.read_text("utf8")
+    assert page.count(":::{dropdown} Hint") == sum(len(e.hints) for e in small.sheet.exercises)
+    assert leaks(small.sheet, {"page": page}) == []
+
+
 def test_the_solutions_page_has_every_answer_and_mistake(small):
     page = small.solutions.read_text("utf8")
     for e in small.sheet.exercises:
