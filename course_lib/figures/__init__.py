@@ -2,7 +2,9 @@
 
 from .bars import bars
 from .diagram import decoder_diagram
+from .head_picker import HeadPicker, Look
 from .movable import DragQuery, MaskAndHeads, MergeSteps, ResidualDepth, Temperature
+from .parameter_treemap import ParameterTreemap
 from .picture import Picture, show
 from .plots import attention_map, count_table, distribution, lines, token_strip, visible
 from .sampler import LiveSampler
@@ -16,9 +18,12 @@ __all__ = [
     "SERIES",
     "Copy",
     "DragQuery",
+    "HeadPicker",
     "LiveSampler",
+    "Look",
     "MaskAndHeads",
     "MergeSteps",
+    "ParameterTreemap",
     "Picture",
     "ResidualDepth",
     "Temperature",

@@ -212,6 +212,8 @@ def lines(
             y = checked(name, y, len(x))
             marks = np.unique(np.linspace(0, len(x) - 1, 8).astype(int)).tolist()
             ax.plot(x, y, linestyle=DASHES[i], marker=MARKERS[i], markevery=marks, label=name)
+        if not logx and np.all(x == x.round()):
+            ax.xaxis.get_major_locator().set_params(integer=True)  # there is no layer 1.5
         if len(series) > 1:
             _name_lines(ax)
         return show(fig, alt)

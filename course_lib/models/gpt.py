@@ -47,7 +47,7 @@ class Conv1D(nn.Module):
 
     def forward(self, x: Float[Tensor, "*B I"]) -> Float[Tensor, "*B O"]:
         """Mix the channels: x W + b."""
-        return x @ self.weight + self.bias  # [*B, I] @ [I, O] -> [*B, O]
+        return F.linear(x, self.weight.T, self.bias)  # [*B, I] @ [I, O] + [O] -> [*B, O]
 
 
 class CausalSelfAttention(nn.Module):

@@ -1,5 +1,6 @@
 """Byte-pair encoding from scratch, its bridge to tiktoken, and GPT-2's own vocabulary."""
 
+from course_lib.tokens.characters import character_tokenizer
 from course_lib.tokens.gpt2 import (
     ENDOFTEXT,
     GPT1_MERGES,
@@ -32,6 +33,7 @@ __all__ = [
     "Node",
     "Tokenizer",
     "apply_merges",
+    "character_tokenizer",
     "count_pairs",
     "encoder_json",
     "gpt2_encoding",

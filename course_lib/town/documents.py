@@ -23,7 +23,7 @@ KINDS = tuple(TELLERS)
 
 # How often each kind comes, in documents. "full" is the town; code books and hidden rules have 0.08 each, so that
 # a model learns to learn in context. The other two are lighter diets for the first stages of training:
-# "repeats" for windows of about 48 tokens, until copying works; "short" for about 64.
+# "repeats" for windows of about 48 tokens, until copying works; "short" for about 80.
 MIXES: dict[str, dict[str, float]] = {
     "full": {
         "story": 0.25,
@@ -36,7 +36,7 @@ MIXES: dict[str, dict[str, float]] = {
         "repeat": 0.08,
     },
     "repeats": {"short story": 0.30, "retelling": 0.10, "code book": 0.15, "repeat": 0.45},
-    "short": {"short story": 0.55, "retelling": 0.15, "code book": 0.08, "repeat": 0.22},
+    "short": {"short story": 0.50, "retelling": 0.10, "code book": 0.15, "hidden rule": 0.10, "repeat": 0.15},
 }
 HEADINGS = ("Code", "Game", "Rule", "Repeat")
 WORDS = list(WORLD.words + HEADINGS)

@@ -1,19 +1,32 @@
-"""Training: rows of tokens, the optimiser, the schedule, the loop, and the loss beside the entropy floor."""
+"""Training: rows of tokens, the optimisers, the schedule, the loop, and the loss beside the entropy floor."""
 
-from .batches import batches, fill_row
-from .evaluation import Score, document_nats, scores
-from .loop import optimisers, train, warmup_cosine
+from .batches import Batches, fill_row, text_rows, windows
+from .evaluation import Score, document_nats, mean_loss, scores
+from .loop import fastest_dtype, next_token_loss, train, warmup_cosine
 from .muon import Muon, orthogonalise
+from .optimisers import adamw, muon_and_adamw
+from .probes import mood_accuracy, second_copy_loss
+from .state import load_state, save_state
 
 __all__ = [
+    "Batches",
     "Muon",
     "Score",
-    "batches",
+    "adamw",
     "document_nats",
+    "fastest_dtype",
     "fill_row",
-    "optimisers",
+    "load_state",
+    "mean_loss",
+    "mood_accuracy",
+    "muon_and_adamw",
+    "next_token_loss",
     "orthogonalise",
+    "save_state",
     "scores",
+    "second_copy_loss",
+    "text_rows",
     "train",
     "warmup_cosine",
+    "windows",
 ]

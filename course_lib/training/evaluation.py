@@ -11,6 +11,9 @@ from torch.nn import functional as F
 from course_lib.tokens import ENDOFTEXT, Tokenizer
 from course_lib.town import Document
 
+from .batches import Batches
+from .loop import next_token_loss
+
 
 @dataclass(frozen=True)
 class Score:
@@ -20,6 +23,14 @@ class Score:
     floor: float
     documents: int
     tokens: int
+
+
+@torch.no_grad()
+def mean_loss(model: nn.Module, batch: Batches, n_batches: int) -> float:
+    """Average the loss over the batches 0 to n_batches − 1, in nats per token. Keep them out of training."""
+    device = next(model.parameters()).device
+    losses = [next_token_loss(model, batch(i).to(device)).item() for i in range(n_batches)]
+    return sum(losses) / n_batches
 
 
 @torch.no_grad()

@@ -1,56 +1,71 @@
-"""The training loop, its optimisers and its schedule."""
+"""The training loop: batches, gradients, a step; on one processor, on a GPU, or on several under torchrun."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .muon import Muon
+from .batches import Batches
+from .ranks import add_up, rank_and_count
 
 
 def train(
     model: nn.Module,
-    rows: Iterable[Int[Tensor, "B T1"]],
+    batch: Batches,
     optimisers: list[torch.optim.Optimizer],
     schedule: Callable[[int], float],
+    steps: int,
+    start: int = 0,
+    accumulate: int = 1,
     clip: float = 1.0,
+    dtype: torch.dtype = torch.float32,
 ) -> Iterator[float]:
-    """Take one step per batch of rows and yield its loss, in nats per token.
+    """Take the steps start, start + 1, …, steps − 1, and yield the loss of each, in nats per token.
 
-    A generator: the caller's own loop may print, evaluate, save or stop between two steps. `schedule(step)` is a
-    factor on every learning rate; gradients are scaled down to a norm of `clip`. Raises FloatingPointError when
-    the loss is no longer a number.
+    A generator: the caller's own loop may print, evaluate, save or stop between two steps. Each step adds up the
+    gradients of `accumulate` batches, on each process where there are several, and divides by their number.
+    `schedule(step)` is a factor on every learning rate; gradients are scaled down to a norm of `clip`. With `dtype`
+    bfloat16 the matrix products are taken in it (`fastest_dtype` says whether that pays); weights stay in float32.
+    Raises FloatingPointError when the loss is no longer a number.
     """
-    rates = [[group["lr"] for group in optimiser.param_groups] for optimiser in optimisers]
-    for step, batch in enumerate(rows):
-        loss = next_token_loss(model, batch)
-        if not math.isfinite(loss.item()):
-            raise FloatingPointError(f"the loss at step {step} is {loss.item()}: lower the learning rate")
-        model.zero_grad()
-        loss.backward()
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+    for step in range(start, steps):
+        loss = gradients(model, batch, step, accumulate, dtype)
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"the loss at step {step} is {loss}: lower the learning rate")
         nn.utils.clip_grad_norm_(model.parameters(), clip)
-        for optimiser, lrs in zip(optimisers, rates):
-            for group, lr in zip(optimiser.param_groups, lrs):
-                group["lr"] = lr * schedule(step)
+        for optimiser in optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = group["initial_lr"] * schedule(step)
             optimiser.step()
-        yield loss.item()
+        yield loss
+
+
+def gradients(model: nn.Module, batch: Batches, step: int, accumulate: int, dtype: torch.dtype) -> float:
+    """Leave in the model the mean gradient of this step's batches, those of all processes; return their mean loss."""
+    rank, n_ranks = rank_and_count()
+    device = next(model.parameters()).device
+    total = torch.zeros((), device=device)
+    model.zero_grad()
+    for i in range(accumulate):
+        rows = batch((step * n_ranks + rank) * accumulate + i).to(device)
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            loss = next_token_loss(model, rows) / (accumulate * n_ranks)
+        loss.backward()
+        total += loss.detach()
+    add_up([total, *(p.grad for p in model.parameters() if p.grad is not None)])
+    return total.item()
 
 
 def next_token_loss(model: nn.Module, rows: Int[Tensor, "B T1"]) -> Tensor:
     """Predict each token of each row from those before it: the mean cross-entropy in nats per token."""
     logits = model(rows[:, :-1])  # [B, T] -> [B, T, V]
-    return F.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten())  # [B·T, V], [B·T] -> one number
-
-
-def optimisers(model: nn.Module, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices of the blocks, AdamW for embeddings, LayerNorms and biases."""
-    matrices = [p for name, p in model.named_parameters() if name.startswith("h.") and p.ndim == 2]
-    others = [p for name, p in model.named_parameters() if not (name.startswith("h.") and p.ndim == 2)]
-    adam = torch.optim.AdamW(others, lr=adam_lr, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
-    return [Muon(matrices, lr=muon_lr), adam]
+    return F.cross_entropy(logits.flatten(0, 1).float(), rows[:, 1:].flatten())  # [B·T, V], [B·T] -> one number
 
 
 def warmup_cosine(step: int, n_steps: int, warmup: int, decay_from: float = 0.0, least: float = 0.0) -> float:
@@ -61,5 +76,14 @@ def warmup_cosine(step: int, n_steps: int, warmup: int, decay_from: float = 0.0,
     if step < warmup:
         return (step + 1) / warmup
     start = max(warmup, decay_from * n_steps)
-    done = min(1.0, max(0.0, (step - start) / (n_steps - start)))
+    done = min(1.0, max(0.0, (step - start) / max(1.0, n_steps - start)))
     return least + (1 - least) * (1 + math.cos(math.pi * done)) / 2
+
+
+def fastest_dtype(device: str = "cpu") -> torch.dtype:
+    """Say in which numbers to multiply: bfloat16 where the hardware has instructions for it, else float32.
+
+    bfloat16 has float32's range and three digits. A CPU without the instructions is slower in it than in float32.
+    """
+    has_it = torch.cuda.is_bf16_supported() if device.startswith("cuda") else torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if has_it else torch.float32

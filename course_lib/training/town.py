@@ -4,31 +4,31 @@ The recipe has three stages. Many repeats first, in short rows, until the model 
 knows who did what; then the town as it is. On one core it takes about a quarter of an hour.
 """
 
-import argparse
 import hashlib
 import json
 import math
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from itertools import count
+from itertools import accumulate
 from pathlib import Path
 
+import click
 import torch
-from jaxtyping import Int
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from course_lib.models import GPT, GPTConfig
 from course_lib.tokens import ENDOFTEXT, Tokenizer, train_bpe
-from course_lib.town import WORLD, document, documents
+from course_lib.town import document, documents
 
-from .batches import batches
+from .batches import Batches, text_rows
 from .evaluation import scores
-from .loop import optimisers, train, warmup_cosine
+from .loop import fastest_dtype, train, warmup_cosine
+from .optimisers import muon_and_adamw
+from .probes import HELD_OUT, N_HELD_OUT, look
+from .state import load_state, save_state
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Recipe:
 
     stages: tuple[Stage, ...] = (
         Stage("repeats", 48, 32, 450),
-        Stage("short", 80, 48, 700),
-        Stage("full", 160, 32, 1900),
+        Stage("short", 80, 48, 1000),
+        Stage("full", 160, 32, 2600),
     )
     n_ctx: int = 160  # the longest document of the town, and room for a prompt around it
     n_embd: int = 128
@@ -56,10 +56,10 @@ class Recipe:
     n_head: int = 4
     vocab_size: int = 493  # every word of the town, with its space, has become one token
     tokenizer_documents: int = 20_000
-    muon_lr: float = 0.003
+    muon_lr: float = 0.002
     adam_lr: float = 0.001
     warmup: int = 50
-    decay_from: float = 0.4
+    decay_from: float = 0.3
     least: float = 0.02
     seed: int = 0
     kept: tuple[int, ...] = (0, 100, 200, 300, 400, 500, 700, 900, 1150, 1500, 2000, 3050)  # copies after these steps
@@ -72,11 +72,18 @@ class Recipe:
     @property
     def tokens(self) -> int:
         """Count the tokens that are predicted in training, all stages together."""
-        return sum(stage.steps * stage.rows * stage.length for stage in self.stages)
+        return self.tokens_until(self.steps)
+
+    def tokens_until(self, step: int) -> int:
+        """Count the tokens that are predicted in the first `step` steps."""
+        total = 0
+        for stage in self.stages:
+            total += min(step, stage.steps) * stage.rows * stage.length
+            step = max(0, step - stage.steps)
+        return total
 
 
-HELD_OUT = 10_000_000  # the number of the first document that is never trained on
-N_HELD_OUT = 1_000
+STATE = "run.pt"  # of a run that is under way
 
 
 def town_tokens(recipe: Recipe) -> Tokenizer:
@@ -85,11 +92,19 @@ def town_tokens(recipe: Recipe) -> Tokenizer:
     return train_bpe(texts, recipe.vocab_size, [ENDOFTEXT])
 
 
-def town_rows(recipe: Recipe, tokenizer: Tokenizer) -> Iterator[Int[Tensor, "B T1"]]:
-    """Yield the batches of all stages, one after another, from documents 0, 1, 2, … of each stage's mix."""
-    for stage in recipe.stages:
-        texts = (document(number, stage.mix).text for number in count())
-        yield from batches(texts, tokenizer, stage.steps, stage.rows, stage.length)
+def town_rows(recipe: Recipe, tokenizer: Tokenizer) -> Batches:
+    """Number the batches of all stages, one stage after another; each stage has documents of its own mix."""
+    batches = [
+        text_rows(lambda number, mix=stage.mix: document(number, mix).text, tokenizer, stage.rows, stage.length)
+        for stage in recipe.stages
+    ]
+    ends = list(accumulate(stage.steps for stage in recipe.stages))
+
+    def batch(number: int) -> Tensor:
+        i = next(i for i, end in enumerate(ends) if number < end)
+        return batches[i](number - ends[i] + recipe.stages[i].steps)
+
+    return batch
 
 
 def town_model(recipe: Recipe) -> GPT:
@@ -114,78 +129,45 @@ def waves(n_ctx: int, n_embd: int) -> Tensor:
     return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)  # [n_ctx, C/2, 2] -> [n_ctx, C]
 
 
-def train_town(out: Path, recipe: Recipe, evaluate_every: int = 100) -> GPT:
-    """Train as the recipe says and write the folder: model, config, tokenizer, copies, the recipe with its results."""
-    started, tokenizer, model = time.perf_counter(), town_tokens(recipe), town_model(recipe)
-    steps = train(
-        model,
-        town_rows(recipe, tokenizer),
-        optimisers(model, recipe.muon_lr, recipe.adam_lr),
-        lambda step: warmup_cosine(step, recipe.steps, recipe.warmup, recipe.decay_from, recipe.least),
-    )
-    log = [look(model, tokenizer, recipe, 0)]
-    keep(out, model, recipe, 0)
-    for step, loss in enumerate(tqdm(steps, total=recipe.steps, unit="step", mininterval=5), start=1):
+def train_town(out: Path, recipe: Recipe, evaluate_every: int = 50, dtype: torch.dtype = torch.float32) -> GPT:
+    """Train as the recipe says and write the folder: model, config, tokenizer, copies, the recipe with its results.
+
+    Interrupted, it goes on from the last evaluation when it is called again with the same folder and recipe.
+    """
+    tokenizer, model = town_tokens(recipe), town_model(recipe)
+    optimisers = muon_and_adamw(model, recipe.muon_lr, recipe.adam_lr)
+    log, seconds = resume(out / STATE, model, optimisers, recipe)
+    if not log:
+        log.append({"step": 0, "tokens": 0} | look(model, tokenizer))
+        keep(out, model, recipe, 0)
+    started, start = time.perf_counter() - seconds, log[-1]["step"]
+
+    def factor(step: int) -> float:
+        return warmup_cosine(step, recipe.steps, recipe.warmup, recipe.decay_from, recipe.least)
+
+    losses = train(model, town_rows(recipe, tokenizer), optimisers, factor, recipe.steps, start, dtype=dtype)
+    bar = tqdm(losses, total=recipe.steps, initial=start, unit="step", mininterval=5)
+    for step, loss in enumerate(bar, start + 1):
         keep(out, model, recipe, step)
         if step % evaluate_every == 0 or step == recipe.steps:
-            log.append(look(model, tokenizer, recipe, step) | {"train": round(loss, 4)})
-            tqdm.write(", ".join(f"{name} {value}" for name, value in log[-1].items()))
-    save(out, model, tokenizer, recipe, log, time.perf_counter() - started)
+            row = {"step": step, "tokens": recipe.tokens_until(step), "train": round(loss, 4)} | look(model, tokenizer)
+            log.append(row)
+            tqdm.write(", ".join(f"{name} {value}" for name, value in row.items()))
+            seconds = time.perf_counter() - started
+            save_state(out / STATE, model, optimisers, step, recipe=asdict(recipe), log=log, seconds=seconds)
+    save(out, model, tokenizer, recipe, log, seconds, dtype)
+    (out / STATE).unlink(missing_ok=True)
     return model
 
 
-def look(model: GPT, tokenizer: Tokenizer, recipe: Recipe, step: int) -> dict[str, float]:
-    """Measure the model on the way: tokens seen, held-out loss of each kind over its floor, and the two probes."""
-    held_out = scores(model, documents(200, HELD_OUT + N_HELD_OUT), tokenizer)
-    row = {"step": step, "tokens": tokens_until(recipe, step), "loss": held_out["all"].loss}
-    row |= {f"{kind} / floor": score.loss / score.floor for kind, score in held_out.items()}
-    row |= {"second copy": second_copy_loss(model, tokenizer), "moods": mood_accuracy(model, tokenizer)}
-    return {name: round(value, 4) for name, value in row.items()}
-
-
-def tokens_until(recipe: Recipe, step: int) -> int:
-    """Count the tokens that were trained on in the first `step` steps."""
-    total = 0
-    for stage in recipe.stages:
-        total += min(step, stage.steps) * stage.rows * stage.length
-        step = max(0, step - stage.steps)
-    return total
-
-
-@torch.no_grad()
-def second_copy_loss(model: GPT, tokenizer: Tokenizer, n: int = 60) -> float:
-    """Mean nats per token where a row of random words comes for the second time, its first word left out.
-
-    Only looking back helps there: a model that cannot copy needs as much as for the first copy.
-    """
-    nats = []
-    for ids in held_out_ids(tokenizer, "repeat", n):
-        start = next(i for i, token in enumerate(ids) if token in ids[:i])  # the second copy begins
-        length = start - ids.index(ids[start])
-        losses = F.cross_entropy(model(torch.tensor([ids[:-1]]))[0], torch.tensor(ids[1:]), reduction="none")  # [T]
-        nats += losses[start : start + length - 1].tolist()
-    return sum(nats) / len(nats)
-
-
-@torch.no_grad()
-def mood_accuracy(model: GPT, tokenizer: Tokenizer, n: int = 150) -> float:
-    """Give the share of moods of which the model knows whether they are good or bad, that is, who obeyed.
-
-    A model that does not compare what was wanted with what was done is right half of the time.
-    """
-    good, bad = ([tokenizer.encode(" " + word)[0] for word in words] for words in (WORLD.happy, WORLD.sad))
-    right = []
-    for ids in held_out_ids(tokenizer, "short story", n):
-        (place,) = (i for i, token in enumerate(ids) if token in good + bad)
-        p = model(torch.tensor([ids[:place]]))[0, -1].softmax(-1)  # [V]
-        right.append((p[good].sum() > p[bad].sum()).item() == (ids[place] in good))
-    return sum(right) / len(right)
-
-
-def held_out_ids(tokenizer: Tokenizer, kind: str, n: int) -> list[list[int]]:
-    """Give the ids of n documents of one kind that are never trained on, each with end-of-text before it."""
-    end = tokenizer.special_tokens[ENDOFTEXT]
-    return [[end, *tokenizer.encode(d.text)] for d in documents(n, HELD_OUT, kind)]
+def resume(path: Path, model: GPT, optimisers: list, recipe: Recipe) -> tuple[list[dict], float]:
+    """Put a run back to where it was interrupted; return its log (empty for a new run) and the seconds it took."""
+    if not path.exists():
+        return [], 0.0
+    held = load_state(path, model, optimisers)
+    if held["recipe"] != asdict(recipe):
+        raise ValueError(f"{path} is of a run with another recipe, {held['recipe']}: remove it, or name another folder")
+    return held["log"], held["seconds"]
 
 
 def keep(out: Path, model: GPT, recipe: Recipe, step: int) -> None:
@@ -196,7 +178,9 @@ def keep(out: Path, model: GPT, recipe: Recipe, step: int) -> None:
         save_file(copy, out / "steps" / f"{step:05}.safetensors")
 
 
-def save(out: Path, model: GPT, tokenizer: Tokenizer, recipe: Recipe, log: list[dict], seconds: float) -> None:
+def save(
+    out: Path, model: GPT, tokenizer: Tokenizer, recipe: Recipe, log: list[dict], seconds: float, dtype: torch.dtype
+) -> None:
     """Write the model and all about it. recipe.json holds the losses per kind and the sha256 of every other file."""
     model.save_pretrained(out)
     tokenizer.save(out / "tokenizer.json")
@@ -207,6 +191,7 @@ def save(out: Path, model: GPT, tokenizer: Tokenizer, recipe: Recipe, log: list[
         "recipe": asdict(recipe),
         "tokens": recipe.tokens,
         "seconds": round(seconds),
+        "dtype": str(dtype).removeprefix("torch."),
         "torch": torch.__version__,
         "held_out": {"first_document": HELD_OUT, "documents": N_HELD_OUT, "unit": "nats per token"},
         "losses": {kind: {k: round(v, 5) for k, v in asdict(s).items()} for kind, s in sorted(held_out.items())},
@@ -223,17 +208,18 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def main() -> None:
-    """Read the command line and train."""
-    parser = argparse.ArgumentParser(prog="python -m course_lib.training.town", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder for the trained model")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--part", type=float, default=1.0, help="fraction of the steps, for a quick try (default 1)")
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    stages = tuple(replace(stage, steps=max(1, round(stage.steps * args.part))) for stage in Recipe.stages)
-    train_town(args.out, Recipe(stages=stages, seed=args.seed))
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the trained model.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--part", default=1.0, show_default=True, help="Fraction of the steps, for a quick try.")
+@click.option("--threads", default=1, show_default=True)
+@click.option("--dtype", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", show_default=True)
+def main(out: Path, seed: int, part: float, threads: int, dtype: str) -> None:
+    """Train the small GPT that the whole course starts from."""
+    torch.set_num_threads(threads)
+    stages = tuple(replace(stage, steps=max(1, round(stage.steps * part))) for stage in Recipe.stages)
+    precision = fastest_dtype() if dtype == "auto" else getattr(torch, dtype)
+    train_town(out, Recipe(stages=stages, seed=seed), dtype=precision)
 
 
 if __name__ == "__main__":

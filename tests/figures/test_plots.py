@@ -73,6 +73,12 @@ TREES = [
 ]
 
 
+@pytest.mark.parametrize(("x", "whole"), [(range(1, 5), True), ([1, 1.5, 2, 3], False)])
+def test_whole_numbers_have_no_ticks_between_them(x, whole):
+    picture = lines(x, {"loss": [100, 200, 300, 400]}, alt=ALT)
+    assert any("." in text for text in texts(picture)) != whole
+
+
 @pytest.mark.parametrize(("tree", "expected"), TREES)
 def test_merge_tree_draws_every_part(tree, expected):
     assert sorted(texts(merge_tree(tree, alt=ALT))) == sorted(expected)

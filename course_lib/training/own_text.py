@@ -1,0 +1,231 @@
+"""A GPT on a reader's own text: from a file to a folder with a model that writes."""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from course_lib.models import GPT, GPTConfig
+from course_lib.tokens import ENDOFTEXT, Tokenizer, character_tokenizer, gpt2_tokenizer
+from course_lib.tokens.training import count_chunks, find_merges
+from course_lib.town import read_texts
+
+from .batches import Batches, windows
+from .evaluation import mean_loss
+from .loop import train, warmup_cosine
+from .optimisers import adamw, muon_and_adamw
+from .ranks import rank_and_count
+from .state import load_state, save_state
+
+STATE, REPORT = "run.pt", "run.json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that decides what comes out of a text. Raises ValueError, with the value, for a number that makes no sense.
+
+    `tokens` is "bpe" (byte pairs of the text itself, at most `vocab_size` tokens), "char" (its characters) or "gpt2"
+    (GPT-2's vocabulary). `lr` None stands for the optimiser's usual rate. The last `held_out` of the text is kept out
+    of training.
+    """
+
+    tokens: str = "bpe"
+    vocab_size: int = 1024
+    n_ctx: int = 128
+    n_embd: int = 128
+    n_layer: int = 4
+    n_head: int = 4
+    steps: int = 2000
+    batch_size: int = 32
+    accumulate: int = 1
+    optimiser: str = "adamw"
+    lr: float | None = None
+    warmup: int = 100
+    held_out: float = 0.1
+    evaluate_every: int = 200
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in LEAST.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least {least}")
+        if self.tokens not in TOKENIZERS:
+            raise ValueError(f"tokens is {self.tokens!r}: choose one of {', '.join(TOKENIZERS)}")
+        if self.optimiser not in RATES:
+            raise ValueError(f"optimiser is {self.optimiser!r}: choose one of {', '.join(RATES)}")
+        if not 0 <= self.held_out < 1:
+            raise ValueError(f"held_out is {self.held_out}: it must be a fraction from 0 to below 1")
+        if self.lr is not None and not 0 < self.lr < math.inf:
+            raise ValueError(f"lr is {self.lr}: it must be above 0")
+
+
+LEAST = {"vocab_size": 257, "steps": 1, "batch_size": 1, "accumulate": 1, "warmup": 1, "evaluate_every": 1}
+RATES = {"adamw": 1e-3, "muon": 3e-3}  # usual learning rates for models of this size
+TOKENIZERS: dict[str, Callable[[list[str], Settings], Tokenizer]] = {
+    "bpe": lambda texts, settings: largest_bpe(texts, settings.vocab_size),
+    "char": lambda texts, settings: character_tokenizer(texts, [ENDOFTEXT]),
+    "gpt2": lambda texts, settings: gpt2_tokenizer(),
+}
+
+
+def largest_bpe(texts: list[str], vocab_size: int) -> Tokenizer:
+    """Train byte pairs on the texts, with fewer tokens than asked for where the texts cannot fill the vocabulary."""
+    return Tokenizer(find_merges(count_chunks(texts, [ENDOFTEXT]), vocab_size - 257), [ENDOFTEXT])
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text as token ids, cut into what is trained on and what is held out; `bytes_per_token` of the held-out part."""
+
+    train: np.ndarray
+    held_out: np.ndarray
+    bytes_per_token: float
+
+
+def read_corpus(paths: Sequence[Path], settings: Settings) -> tuple[Tokenizer, Corpus]:
+    """Read UTF-8 files, make their tokenizer, and turn them into ids, an end-of-text token before each file.
+
+    Raises as `town.read_texts` does, and ValueError for texts that are too short to fill one row.
+    """
+    texts = ["\n\n".join(read_texts(path)) for path in paths]
+    tokenizer = TOKENIZERS[settings.tokens](texts, settings)
+    end = tokenizer.special_tokens[ENDOFTEXT]
+    parts = ([end, *tokenizer.encode(text, disallowed_special=())] for text in texts)
+    ids = np.fromiter(chain.from_iterable(parts), dtype=np.int32)
+    cut = len(ids) - round(settings.held_out * len(ids))
+    if len(ids) - cut <= settings.n_ctx:
+        cut = len(ids)  # too little to judge by: train on all of it
+    if cut <= settings.n_ctx:
+        raise ValueError(
+            f"{', '.join(map(str, paths))}: {len(ids)} tokens are too few for rows of n_ctx = {settings.n_ctx} and "
+            f"their targets; give a longer text, or a smaller n_ctx"
+        )
+    n_bytes = sum(len(tokenizer.token_bytes(i)) for i in ids[cut:].tolist())
+    return tokenizer, Corpus(ids[:cut], ids[cut:], n_bytes / max(1, len(ids) - cut))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands after a step: its loss, and, now and then, what was measured on the held-out text."""
+
+    step: int
+    loss: float
+    measured: dict[str, float] | None = None
+
+
+def train_text(
+    paths: Sequence[Path],
+    out: Path,
+    settings: Settings,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    fresh: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Progress]:
+    """Train a GPT on text files and yield after each step. `out` becomes a folder that `generate` opens.
+
+    Its model is the best so far: the one of the evaluation with the lowest held-out loss. Where the folder has the
+    state of an interrupted run with the same text and settings, that run goes on, to the same losses as if it had
+    never stopped; `fresh` starts again. `stop` is asked after each step; a run that is stopped keeps its state.
+    Raises ValueError for a folder that holds another run or another model, and as `read_corpus` does.
+    """
+    tokenizer, corpus = read_corpus(paths, settings)
+    run = {"settings": asdict(settings), "text": hashlib.sha256(corpus.train.tobytes()).hexdigest()}
+    check_folder(out, run, fresh)
+    model = new_model(settings, tokenizer.vocab_size).to(device)
+    optimisers, batch = new_optimisers(model, settings), training_batches(settings, tokenizer, corpus)
+    start, history = 0, []
+    if not fresh and (out / STATE).exists():
+        held = load_state(out / STATE, model, optimisers)
+        start, history = held["step"], held["history"]
+
+    def factor(step: int) -> float:
+        return warmup_cosine(step, settings.steps, settings.warmup, least=0.1)
+
+    losses = train(model, batch, optimisers, factor, settings.steps, start, settings.accumulate, dtype=dtype)
+    for step, loss in enumerate(losses, start + 1):
+        measured, last = None, step == settings.steps or stop()
+        if (step % settings.evaluate_every == 0 or step == settings.steps) and rank_and_count()[0] == 0:
+            measured = measure(model, settings, corpus) | {"step": step, "training": loss}
+            history.append(measured)
+            keep_best(out, model, tokenizer, history)
+        if (measured or last) and rank_and_count()[0] == 0:
+            save_state(out / STATE, model, optimisers, step, history=history, **run)
+            write_report(out, run | {"history": history, "finished": step == settings.steps})
+        yield Progress(step, loss, measured)
+        if last:
+            break
+    if rank_and_count()[0] == 0 and history and history[-1]["step"] == settings.steps:
+        (out / STATE).unlink(missing_ok=True)
+
+
+def check_folder(out: Path, run: dict[str, Any], fresh: bool) -> None:
+    """Refuse to train into a folder whose content would be lost. Raises ValueError that says what to do."""
+    ways_out = "name another folder, or start again with --fresh, which replaces it"
+    if fresh or not out.exists():
+        return
+    if not (out / REPORT).exists():
+        if out.is_file() or any(out.iterdir()):
+            raise ValueError(f"{out} is not empty, and no run of ours: {ways_out}")
+        return
+    held = json.loads((out / REPORT).read_text(encoding="utf-8"))
+    if held.get("finished"):
+        raise ValueError(f"{out} holds a finished run of {held['settings']['steps']} steps: {ways_out}")
+    if held.get("text") != run["text"]:
+        raise ValueError(f"{out} holds an interrupted run on another text (or another cut of it): {ways_out}")
+    if changed := {k: (v, run["settings"].get(k)) for k, v in held["settings"].items() if v != run["settings"].get(k)}:
+        told = ", ".join(f"{name} was {old} and is {new}" for name, (old, new) in changed.items())
+        raise ValueError(f"{out} holds an interrupted run with other settings ({told}): use those, or {ways_out}")
+
+
+def new_model(settings: Settings, vocab_size: int) -> GPT:
+    """Draw the weights that the run starts from; the seed alone decides them."""
+    torch.manual_seed(settings.seed)
+    return GPT(GPTConfig(vocab_size, settings.n_ctx, settings.n_embd, settings.n_layer, settings.n_head))
+
+
+def new_optimisers(model: GPT, settings: Settings) -> list[torch.optim.Optimizer]:
+    """Make the optimisers of the settings, at their learning rate."""
+    lr = settings.lr or RATES[settings.optimiser]
+    return adamw(model, lr) if settings.optimiser == "adamw" else muon_and_adamw(model, lr, lr / 3)
+
+
+def training_batches(settings: Settings, tokenizer: Tokenizer, corpus: Corpus) -> Batches:
+    """Cut batches out of the part of the text that is trained on."""
+    end = tokenizer.special_tokens[ENDOFTEXT]
+    return windows(corpus.train, settings.batch_size, settings.n_ctx, settings.seed, end)
+
+
+def measure(model: GPT, settings: Settings, corpus: Corpus, n_batches: int = 8) -> dict[str, float]:
+    """Judge the model by held-out text, always the same windows: nats per token and bits per byte. None held out: {}.
+
+    Bits per byte compare models with different tokens.
+    """
+    if not len(corpus.held_out):
+        return {}
+    batch = windows(corpus.held_out, settings.batch_size, settings.n_ctx, seed=1)
+    nats = mean_loss(model, batch, n_batches)
+    return {"held out": nats, "bits per byte": nats / math.log(2) / corpus.bytes_per_token}
+
+
+def keep_best(out: Path, model: GPT, tokenizer: Tokenizer, history: list[dict[str, float]]) -> None:
+    """Write the model and its tokenizer, unless an earlier one was better on the held-out text."""
+    losses = [row.get("held out", 0.0) for row in history]
+    if losses[-1] <= min(losses):
+        model.save_pretrained(out)
+        tokenizer.save(out / "tokenizer.json")
+
+
+def write_report(out: Path, report: dict[str, Any]) -> None:
+    """Write run.json in one move."""
+    part = out / f"{REPORT}.part"
+    part.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    os.replace(part, out / REPORT)
