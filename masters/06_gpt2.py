@@ -366,7 +366,7 @@ tokenizer = data.town_tokenizer()
 begin = "<|endoftext|>Anna asks Bip to take the ball not to the park but to the tower."  # your own beginning here
 
 
-def story(n_tokens=25):
+def story(n_tokens=60):
     """The trained model, out of the parts of another library: F.linear takes what nn.Linear would own."""
     model = data.town_gpt()
     w, n_layer, n_head = unfuse(model.state_dict()), model.config.n_layer, model.config.n_head
@@ -378,6 +378,7 @@ def story(n_tokens=25):
         return F.layer_norm(x, x.shape[-1:], w[f"{name}.weight"], w[f"{name}.bias"])
 
     ids = tokenizer.encode(begin, allowed_special="all")
+    end = ids[0]
     for _ in range(n_tokens):
         x = w["wte.weight"][ids] + w["wpe.weight"][: len(ids)]
         for block in (f"h.{i}" for i in range(n_layer)):
@@ -389,6 +390,8 @@ def story(n_tokens=25):
             wide = F.gelu(linear(norm(x, f"{block}.ln_2"), f"{block}.mlp.c_fc"), approximate="tanh")
             x = x + linear(wide, f"{block}.mlp.c_proj")
         ids.append(int((norm(x[-1], "ln_f") @ w["wte.weight"].T).argmax()))
+        if ids[-1] == end:
+            break
     return tokenizer.decode(ids)
 
 

@@ -441,9 +441,10 @@ def your_run(lr=0.004):
     parameters = list(model.parameters())
     means = [(np.zeros(p.shape), np.zeros(p.shape)) for p in parameters]
     inputs, targets = (torch.from_numpy(part) for part in rows(town_ids(), LENGTH))
+    order = np.random.default_rng(7).permutation(len(inputs))
     losses, rates = [], []
     for step in range(N_STEPS):
-        here = slice(step * BATCH, (step + 1) * BATCH)
+        here = order[step * BATCH : (step + 1) * BATCH]
         loss = F.cross_entropy(model(inputs[here]).flatten(0, 1), targets[here].flatten())
         gradients = clip([g.numpy() for g in torch.autograd.grad(loss, parameters)], 1.0)
         rates.append(schedule(step, N_STEPS, 10, 0.1))
