@@ -285,20 +285,22 @@ def nucleus(logits, temperature, p):
     return out
 
 # %% show
-from course_lib import data, figures, town
+from course_lib import data, figures
 
-first_words = town.next_words("")  # the true probabilities of the first word of a document
-words = sorted(first_words, key=first_words.get, reverse=True)[:12]
+params = by_hand.load_params(data.TOWN_GPT)
+tokenizer = data.town_tokenizer()
+config = by_hand.load_config(data.TOWN_GPT)
 
 
-def what_is_left(temperature=2.0, p=0.8):
-    """The town's own first words, heated and cut by you."""
-    z = np.log([[first_words[word] for word in words]])
+def what_is_left(begin="Anna asks Bip to take the", temperature=1.5, p=0.8):
+    """What the trained model may write next, heated and cut by you."""
+    z = by_hand.gpt(tokenizer.encode("<|endoftext|>" + begin, allowed_special="all"), params, config["n_head"])[-1:]
+    best = np.argsort(z[0])[::-1][:14]
     return figures.distribution(
-        words,
-        nucleus(z, temperature, p)[0],
-        title=f"First words at temperature {temperature}, top-p {p}",
-        alt="Bars of twelve first words. The upper ones are long, and the lowest, which the nucleus has cut, are 0.",
+        [tokenizer.decode([int(i)]) for i in best],
+        nucleus(z, temperature, p)[0, best],
+        title=f"“{begin} …” at temperature {temperature}, top-p {p}",
+        alt="Bars of the fourteen likeliest next tokens, from top to bottom. Those outside of the nucleus have no length.",
     )
 
 
@@ -399,11 +401,6 @@ def cached_step(q, k, v, keys, values):
     return np.array(found), np.array(all_keys), np.array(all_values)
 
 # %% show
-from course_lib import data
-
-params = by_hand.load_params(data.TOWN_GPT)
-tokenizer = data.town_tokenizer()
-config = by_hand.load_config(data.TOWN_GPT)
 begin = "<|endoftext|>Anna asks Bip to"  # your own beginning here
 
 
