@@ -290,17 +290,18 @@ from course_lib import data, figures
 params = by_hand.load_params(data.TOWN_GPT)
 tokenizer = data.town_tokenizer()
 config = by_hand.load_config(data.TOWN_GPT)
+begin = "Anna asks Bip to take the ball to the park. Bip takes the ball to the"  # your own beginning here
 
 
-def what_is_left(begin="Anna asks Bip to take the", temperature=1.5, p=0.8):
+def what_is_left(temperature=1.5, p=0.8):
     """What the trained model may write next, heated and cut by you."""
     z = by_hand.gpt(tokenizer.encode("<|endoftext|>" + begin, allowed_special="all"), params, config["n_head"])[-1:]
-    best = np.argsort(z[0])[::-1][:14]
+    best = np.argsort(z[0])[::-1][:12]
     return figures.distribution(
         [tokenizer.decode([int(i)]) for i in best],
         nucleus(z, temperature, p)[0, best],
-        title=f"“{begin} …” at temperature {temperature}, top-p {p}",
-        alt="Bars of the fourteen likeliest next tokens, from top to bottom. Those outside of the nucleus have no length.",
+        title=f"What comes next, at temperature {temperature} and top-p {p}",
+        alt="Bars of the twelve likeliest next tokens, from top to bottom. Those outside of the nucleus have no length.",
     )
 
 

@@ -279,7 +279,7 @@ def decided(stream, ln_f, wte):
 # %% alternative backwards "All positions at once: how many depths agree, counted from the end, until the first that does not."
 def decided(stream, ln_f, wte):
     said = np.stack([np.argmax(by_hand.layer_norm(h, **ln_f) @ wte.T, axis=1) for h in stream])
-    differs = np.vstack([said != said[-1], ])
+    differs = said != said[-1]
     last = [np.flatnonzero(column) for column in differs.T]
     return np.array([int(places[-1]) + 1 if len(places) else 0 for places in last])
 
