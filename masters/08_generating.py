@@ -112,7 +112,7 @@ def penalise(logits, ids, penalty):
 check("one token was said", lambda: penalise(np.array([2.0, 1.0, 4.0]), [2], 2.0))
 
 # %% check
-check("two tokens were said", lambda: penalise(np.array([2.0, -2.0, 1.0, -1.0]), [0, 1], 2.0))
+check("two tokens were said, one of them twice", lambda: penalise(np.array([2.0, -2.0, 1.0, -1.0]), [0, 1, 0], 2.0))
 
 # %% hidden
 check("a longer text was said", lambda: penalise(
