@@ -296,12 +296,12 @@ begin = "Anna asks Bip to take the ball to the park. Bip takes the ball to the" 
 def what_is_left(temperature=1.5, p=0.8):
     """What the trained model may write next, heated and cut by you."""
     z = by_hand.gpt(tokenizer.encode("<|endoftext|>" + begin, allowed_special="all"), params, config["n_head"])[-1:]
-    best = np.argsort(z[0])[::-1][:12]
+    best = np.argsort(z[0])[::-1][:8]
     return figures.distribution(
         [tokenizer.decode([int(i)]) for i in best],
         nucleus(z, temperature, p)[0, best],
         title=f"What comes next, at temperature {temperature} and top-p {p}",
-        alt="Bars of the twelve likeliest next tokens, from top to bottom. Those outside of the nucleus have no length.",
+        alt="Bars of the eight likeliest next tokens, from top to bottom. Those outside of the nucleus have no length.",
     )
 
 

@@ -168,7 +168,7 @@ def score(weights, targets):
     return np.array(found)
 
 # %% show
-from course_lib import data, figures
+from course_lib import data, figures, town
 
 params = by_hand.load_params(data.TOWN_GPT)
 tokenizer = data.town_tokenizer()
@@ -177,8 +177,7 @@ n_head = by_hand.load_config(data.TOWN_GPT)["n_head"]
 
 def twice(seed, length=12):
     """Random words of the town, and the same words again."""
-    words = ["Anna", "Bip", "ball", "kite", "park", "tower", "red", "blue", "four", "angry", "happy", "shop", "the", "takes", "robot"]
-    chosen = np.random.default_rng(seed).choice(words, length, replace=False)
+    chosen = np.random.default_rng(seed).choice(town.WORLD.words, length, replace=False)
     return np.array(tokenizer.encode("<|endoftext|>Repeat: " + " ".join([*chosen, *chosen]), allowed_special="all"))
 
 
@@ -495,7 +494,7 @@ question = "Anna asks Bip to take the ball not to the park but to the tower. Now
 
 
 def who_spoke(right=" tower", wrong=" park"):
-    """The share of each layer's attention and of each MLP of the trained model, at the last position, by your own code."""
+    """The largest shares among the heads and MLPs of the trained model, at the last position, by your own code."""
     ids = tokenizer.encode("<|endoftext|>" + question, allowed_special="all")
     stream = by_hand.residual_stream(ids, params, n_head)
     wte, gain = params["wte"]["weight"], params["ln_f"]["weight"]
