@@ -7,6 +7,10 @@ import click
 VERBS = {  # verb: the module that holds its command, imported when it is asked for (torch takes seconds)
     "train": "course_lib.training.command",
     "generate": "course_lib.generation.command",
+    "release": "course_lib.grading.command:release",
+    "check": "course_lib.grading.command:check",
+    "grade": "course_lib.grading.command:grade",
+    "doctor": "course_lib.grading.command:doctor",
 }
 
 
@@ -19,12 +23,13 @@ class Verbs(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Import the module of this verb and return its command."""
-        return importlib.import_module(VERBS[name]).command if name in VERBS else None
+        module, _, attribute = VERBS.get(name, "").partition(":")
+        return getattr(importlib.import_module(module), attribute or "command") if module else None
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Inside GPT: train a GPT on your own text, and let it write."""
+    """Inside GPT: train a GPT on your own text, let it write, check exercises and grade them."""
 
 
 if __name__ == "__main__":
