@@ -20,10 +20,10 @@ ASK_EXIT = (
 )
 
 
-def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent ends."""
+def die_with_parent(by: int = 9) -> None:
+    """Ask Linux to send this process a signal, SIGKILL unless told otherwise, when its parent ends."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, by)
 
 
 def limit(memory: int, seconds: int) -> None:
