@@ -4,7 +4,7 @@ RUN = .venv/bin/python
 export OMP_WAIT_POLICY ?= PASSIVE
 export OMP_NUM_THREADS ?= 1
 .DEFAULT_GOAL := help
-.PHONY: help book test serve lab tidy town-gpt bench clean
+.PHONY: help book test serve lab tidy exercises town-gpt bench clean
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -31,6 +31,10 @@ lab:  ## open the chapters in JupyterLab
 tidy:  ## bring the chapters to their committed form: no outputs, stable ids
 	@$(PYTHON) press/environment.py book
 	@$(RUN) -m press.notebooks book/*.ipynb
+
+exercises:  ## release the exercise notebooks from their masters
+	@$(PYTHON) press/environment.py book
+	@$(RUN) -m course_lib release masters/[0-9]*.py
 
 town-gpt:  ## train the committed town model anew, from nothing
 	@$(PYTHON) press/environment.py book
