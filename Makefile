@@ -42,7 +42,7 @@ town-gpt:  ## train the committed town model anew, from nothing
 
 bench:  ## time our code beside its peers
 	@$(PYTHON) press/environment.py test
-	@for name in by_hand tokens_train tokens_encode town_speed; do echo "== $$name"; $(RUN) -m benchmarks.$$name; done
+	@for name in by_hand tokens_train tokens_encode town_speed grading; do echo "== $$name"; $(RUN) -m benchmarks.$$name; done
 
 clean:  ## remove the built site and the caches (keeps .venv; `rm -rf .venv` removes that, too)
 	@rm -rf _build build *.egg-info .pytest_cache .ruff_cache .hypothesis
