@@ -43,7 +43,7 @@ class Judging:
     def start(self) -> None:
         """Start the process; from the main thread, whose end would end it."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "course_lib.grading.judge", json.dumps(asdict(self.limits))],
+            [sys.executable, "-m", "course_lib.grading.judge", json.dumps(asdict(self.limits)), str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -130,11 +130,12 @@ def _in_child(cells: list[dict[str, Any]], limits: Limits) -> dict[str, Any]:
     """Judge in a process of its own; return its answer, or that it was lost."""
     if not hasattr(os, "fork"):
         return _answer(cells, limits)
+    server = os.getpid()
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
-        _become_judge()
+        _become_judge(server)
         with os.fdopen(writing, "w", encoding="utf8") as pipe:
             pipe.write(json.dumps(_answer(cells, limits)))
         os._exit(0)
@@ -161,13 +162,13 @@ def _read(pipe: int, end: float) -> bytes:
     return b"".join(pieces)
 
 
-def _become_judge() -> None:
+def _become_judge(server: int) -> None:
     """Let go of the grader's pipes, die when it dies, and close this memory to other processes of the same user."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    die_with_parent()
+    die_with_parent(server)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
@@ -184,7 +185,7 @@ def _answer(cells: list[dict[str, Any]], limits: Limits) -> dict[str, Any]:
 def serve() -> None:
     """Answer every line of standard input with one of standard output, until there are no more."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # through `finally`, so that no folder stays
-    die_with_parent(signal.SIGTERM)
+    die_with_parent(int(sys.argv[2]), signal.SIGTERM)
     limits = Limits(**json.loads(sys.argv[1]))
     from . import plugin  # noqa: F401  (imported once, before anything is forked)
 
