@@ -184,7 +184,7 @@ def _answer(cells: list[dict[str, Any]], limits: Limits) -> dict[str, Any]:
 
 def serve() -> None:
     """Answer every line of standard input with one of standard output, until there are no more."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # through `finally`, so that no folder stays
+    signal.signal(signal.SIGTERM, _leave)
     die_with_parent(int(sys.argv[2]), signal.SIGTERM)
     limits = Limits(**json.loads(sys.argv[1]))
     from . import plugin  # noqa: F401  (imported once, before anything is forked)
@@ -197,6 +197,12 @@ def serve() -> None:
                 _remove(left)
     finally:
         _remove(Path(folder))
+
+
+def _leave(*_: object) -> None:
+    """Leave through `finally`, so that no folder stays; a second signal must not stop that."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(0)
 
 
 def _remove(folder: Path) -> None:
