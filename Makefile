@@ -4,7 +4,7 @@ RUN = .venv/bin/python
 export OMP_WAIT_POLICY ?= PASSIVE
 export OMP_NUM_THREADS ?= 1
 .DEFAULT_GOAL := help
-.PHONY: help book test serve lab tidy town-gpt bench clean
+.PHONY: help book test serve lab tidy exercises town-gpt bench clean
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,13 +32,17 @@ tidy:  ## bring the chapters to their committed form: no outputs, stable ids
 	@$(PYTHON) press/environment.py book
 	@$(RUN) -m press.notebooks book/*.ipynb
 
+exercises:  ## release the exercise notebooks from their masters
+	@$(PYTHON) press/environment.py book
+	@$(RUN) -m course_lib release masters/[0-9]*.py
+
 town-gpt:  ## train the committed town model anew, from nothing
 	@$(PYTHON) press/environment.py book
 	@$(RUN) -m course_lib.training.town --out course_lib/data/town-gpt
 
 bench:  ## time our code beside its peers
 	@$(PYTHON) press/environment.py test
-	@for name in by_hand tokens_train tokens_encode town_speed training generation load_memory optimisers; do echo "== $$name"; $(RUN) -m benchmarks.$$name; done
+	@for name in by_hand tokens_train tokens_encode town_speed training generation load_memory optimisers grading; do echo "== $$name"; $(RUN) -m benchmarks.$$name; done
 
 clean:  ## remove the built site and the caches (keeps .venv; `rm -rf .venv` removes that, too)
 	@rm -rf _build build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -23,6 +23,7 @@ from .kernel import Limits
 from .launch import die_with_parent
 
 GRACE = 60.0  # seconds beyond --total after which a judge that does not come back is ended
+PATIENCE = 10.0  # seconds for a judge to put its things away
 PR_SET_DUMPABLE = 4
 Outcomes = dict[str, dict[str, Any]]
 
@@ -42,7 +43,7 @@ class Judging:
     def start(self) -> None:
         """Start the process; from the main thread, whose end would end it."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "course_lib.grading.judge", json.dumps(asdict(self.limits))],
+            [sys.executable, "-m", "course_lib.grading.judge", json.dumps(asdict(self.limits)), str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -71,10 +72,14 @@ class Judging:
         return answer["outcomes"]
 
     def close(self) -> None:
-        """End the process."""
+        """End the process; it takes its folders with it."""
         if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
+            self._process.terminate()
+            try:
+                self._process.communicate(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.communicate()
 
 
 def _scrubbed() -> dict[str, str]:
@@ -125,18 +130,21 @@ def _in_child(cells: list[dict[str, Any]], limits: Limits) -> dict[str, Any]:
     """Judge in a process of its own; return its answer, or that it was lost."""
     if not hasattr(os, "fork"):
         return _answer(cells, limits)
+    server = os.getpid()
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
-        _become_judge()
+        _become_judge(server)
         with os.fdopen(writing, "w", encoding="utf8") as pipe:
             pipe.write(json.dumps(_answer(cells, limits)))
         os._exit(0)
     os.close(writing)
-    data = _read(reading, time.monotonic() + limits.total + GRACE)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    try:
+        data = _read(reading, time.monotonic() + limits.total + GRACE)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
     try:
         return json.loads(data)
     except ValueError:
@@ -154,12 +162,13 @@ def _read(pipe: int, end: float) -> bytes:
     return b"".join(pieces)
 
 
-def _become_judge() -> None:
+def _become_judge(server: int) -> None:
     """Let go of the grader's pipes, die when it dies, and close this memory to other processes of the same user."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
-    die_with_parent()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    die_with_parent(server)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
@@ -175,12 +184,34 @@ def _answer(cells: list[dict[str, Any]], limits: Limits) -> dict[str, Any]:
 
 def serve() -> None:
     """Answer every line of standard input with one of standard output, until there are no more."""
-    die_with_parent()
+    signal.signal(signal.SIGTERM, _leave)
+    die_with_parent(int(sys.argv[2]), signal.SIGTERM)
     limits = Limits(**json.loads(sys.argv[1]))
     from . import plugin  # noqa: F401  (imported once, before anything is forked)
 
-    for line in sys.stdin:
-        print(json.dumps(_in_child(json.loads(line), limits)), flush=True)
+    folder = tempfile.tempdir = tempfile.mkdtemp(prefix="judging-")
+    try:
+        for line in sys.stdin:
+            print(json.dumps(_in_child(json.loads(line), limits)), flush=True)
+            for left in Path(folder).iterdir():
+                _remove(left)
+    finally:
+        _remove(Path(folder))
+
+
+def _leave(*_: object) -> None:
+    """Leave through `finally`, so that no folder stays; a second signal must not stop that."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(0)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder in which a dying kernel may still write."""
+    for _ in range(40):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -70,6 +70,7 @@ class Kernel:
             shutil.copy(fonts, sockets / "matplotlib")
         plan = asdict(limits) | {
             "python": sys.executable,
+            "parent": os.getpid(),
             "seconds": int(limits.total) + 60,
             "sockets": str(sockets),
             "home": str(home),

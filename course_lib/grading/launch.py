@@ -20,10 +20,15 @@ ASK_EXIT = (
 )
 
 
-def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent ends."""
+def die_with_parent(parent: int, by: int = 9) -> None:
+    """Ask Linux to send this process a signal, SIGKILL unless told otherwise, when its parent ends.
+
+    A parent that has ended before the asking sends none: then this process ends itself.
+    """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, by)
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 def limit(memory: int, seconds: int) -> None:
@@ -93,11 +98,12 @@ def main() -> int:
     """Start the kernel, wait for its end, hand on how it ended."""
     plan, connection = json.loads(sys.argv[1]), sys.argv[2]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    die_with_parent()
+    die_with_parent(plan["parent"])
+    launcher = os.getpid()
 
     def prepare() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        die_with_parent()
+        die_with_parent(launcher)
         limit(plan["memory"], plan["seconds"])
 
     kernel = [plan["python"], "-m", "ipykernel_launcher", "-f", connection, ASK_EXIT]

@@ -39,7 +39,7 @@ def solutions_page(sheet: Sheet) -> str:
 
 def _solution(e: Exercise, n: int) -> str:
     parts = [f"\n## {n}. {e.title}\n", _folded("A solution", _python(clean(e.solution)))]
-    parts += [_folded(f"Another way: {(a.note or a.name).rstrip('.')}", _python(a.source)) for a in e.alternatives]
+    parts += [_folded("Another way", f"{a.note or a.name}\n\n{_python(a.source)}") for a in e.alternatives]
     rows = "\n".join(f"- **{m.name.replace('-', ' ')}**: {m.sentence}" for m in e.mutants)
     parts.append(_folded("Known mistakes", rows))
     return "\n".join(parts)

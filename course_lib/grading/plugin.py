@@ -32,6 +32,7 @@ NBVAL_NAMES = {
 MOST_HELD = 10_000  # messages of one cell that may matter; a flood of more ends in "no answer"
 LARGEST_OUTPUT = 20 << 20
 MOST_KERNELS = 8
+SETUP = 60.0  # seconds
 PATIENCE = 5  # seconds for an interrupted kernel to come back
 SHORT = 500
 
@@ -153,6 +154,12 @@ class Judge:
             pytest.skip(why)
         if file.kernel is not None and not file.kernel.is_alive():
             self._revive(item)
+        item.config.option.nbval_cell_timeout = self._seconds(item)
+
+    def _seconds(self, item: nbval.plugin.IPyNbCell) -> float:
+        """Give the setup, which is ours and imports, all the time that a busy machine may need."""
+        is_setup = item.cell.metadata.course.role == "setup"
+        return max(SETUP, self.limits.timeout) if is_setup else self.limits.timeout
 
     def _revive(self, item: nbval.plugin.IPyNbCell) -> None:
         """Start a new kernel and run again what stood before, but for what ended the last one."""
@@ -166,7 +173,7 @@ class Judge:
                     continue
                 message = file.kernel.execute_cell_input(other.cell.source, allow_stdin=False)
                 try:
-                    file.kernel.await_reply(message, timeout=self.limits.timeout)
+                    file.kernel.await_reply(message, timeout=self._seconds(other))
                 except Empty:
                     file.kernel.interrupt()
                     file.kernel.stop()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import random
 import signal
 import subprocess
@@ -10,10 +11,10 @@ import sys
 import psutil
 import pytest
 
-from course_lib.grading import classroom
 from tests.grading.conftest import BOXED, by_name, grade, write_class
 from tests.grading.submissions import RIGHT, WRONG, Maker, Submission, everything
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 IN_THE_MIDDLE = ["kills its parent", "swallows interrupts", "os._exit", "allocates 50 GB", "forged checks"]
 
 
@@ -39,7 +40,9 @@ def start(small, folder, state, *options):
     box = ["--sandbox", "auto" if BOXED else "off", "--jobs", "2"]
     command = [sys.executable, "-m", "course_lib", "grade", str(folder), *reference, *box, *options]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, **quiet, env={**os.environ, "PYTHONPATH": str(classroom.Path.cwd())})
+    here = {"PYTHONPATH": str(ROOT), "TMPDIR": str(state.parent / "t")}
+    (state.parent / "t").mkdir(exist_ok=True)
+    return subprocess.Popen(command, **quiet, env={**os.environ, **here})
 
 
 def kept(state):
@@ -68,14 +71,12 @@ def killed(small, released, public, tmp_path_factory):
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     _, alive = psutil.wait_procs(children, timeout=30)
-    before = kept(state)
+    before, litter = kept(state), list((folder / "t").iterdir())
     second = start(small, folder / "class", state, "--json", str(folder / "r.json"))
     _, errors = second.communicate()
     results = json.loads((folder / "r.json").read_text("utf8"))["results"]
-    return {
-        "made": made, "before": before, "after": kept(state), "results": results, "alive": alive, "moment": moment,
-        "rc": second.returncode, "errors": errors, "folder": folder,
-    }  # fmt: skip
+    ended = {"rc": second.returncode, "errors": errors, "alive": alive, "litter": litter, "moment": moment}
+    return ended | {"made": made, "before": before, "after": kept(state), "results": results, "folder": folder}
 
 
 def test_no_mark_is_lost_or_doubled(killed):
@@ -97,8 +98,10 @@ def test_the_neighbours_of_the_hostile_are_unharmed(killed):
     assert {n: r["points"] for n, r in results.items()} == {n: s.deserves for n, s in deserved.items()}
 
 
-def test_nothing_is_left_running_after_a_kill(killed):
+def test_nothing_is_left_running_or_lying_about_after_a_kill(killed):
     assert killed["alive"] == []
+    assert killed["litter"] == []
+    assert list((killed["folder"] / "t").iterdir()) == []
 
 
 def test_grading_twice_gives_identical_json(killed, small, tmp_path):
