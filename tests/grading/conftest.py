@@ -85,7 +85,7 @@ class Graded:
         if not boxed:
             made = {n: s for n, s in made.items() if s.hostile and "sandbox only" not in s.tags}
         self.folder = write_class(folder / "class", made)
-        self.results = grade(small, self.folder, folder / "state", boxed)
+        self.results = grade(small, self.folder, folder / "state", boxed, jobs=2)
         self.by_name = by_name(self.results)
         self.text = json.dumps(self.results)
         self.listener.socket.close()
