@@ -77,7 +77,8 @@ def command(
         chosen = Settings(**settings)
         precision = fastest_dtype(device) if dtype == "auto" else getattr(torch, dtype)
         stop = Stop()
-        show(train_text(paths, out, chosen, device, precision, fresh, stop.asked), chosen, out)
+        run = train_text(paths, out, chosen, device, precision, fresh, stop.asked)
+        show(run, chosen, out)
     except (OSError, ValueError, FloatingPointError) as error:
         raise click.ClickException(str(error)) from None
     finally:

@@ -135,12 +135,27 @@ def train_text(
     Its model is the best so far: the one of the evaluation with the lowest held-out loss. Where the folder has the
     state of an interrupted run with the same text and settings, that run goes on, to the same losses as if it had
     never stopped; `fresh` starts again. `stop` is asked after each step; a run that is stopped keeps its state.
-    Raises ValueError for a folder that holds another run or another model, and as `read_corpus` does.
+    Raises ValueError for a folder that holds another run or another model, and as `read_corpus` does; at once, not
+    when the first step is asked for.
     """
     tokenizer, corpus = read_corpus(paths, settings)
     run = {"settings": asdict(settings), "text": hashlib.sha256(corpus.train.tobytes()).hexdigest()}
     check_folder(out, run, fresh)
     model = new_model(settings, tokenizer.vocab_size).to(device)
+    return _run(model, out, settings, tokenizer, corpus, run, dtype, fresh, stop)
+
+
+def _run(
+    model: GPT,
+    out: Path,
+    settings: Settings,
+    tokenizer: Tokenizer,
+    corpus: Corpus,
+    run: dict[str, Any],
+    dtype: torch.dtype,
+    fresh: bool,
+    stop: Callable[[], bool],
+) -> Iterator[Progress]:
     optimisers, batch = new_optimisers(model, settings), training_batches(settings, tokenizer, corpus)
     start, history = 0, []
     if not fresh and (out / STATE).exists():

@@ -201,6 +201,7 @@ def test_the_verb_fails_in_one_line(text, tmp_path, args, message):
     assert done.exit_code in (1, 2)
     assert message in done.output
     assert "Traceback" not in done.output
+    assert "%|" not in done.output  # no progress of nothing
     assert not (tmp_path / "m" / "config.json").exists()
 
 
