@@ -66,11 +66,11 @@ def sandbox(plan: dict) -> list[str]:
         "/etc/fonts",
     )
     command = ["bwrap", "--die-with-parent", "--unshare-all", "--cap-drop", "ALL", "--hostname", "course"]
-    for path in (*system, *plan["readable"]):
-        command += ["--ro-bind-try", path, path]
     command += ["--proc", "/proc", "--dev", "/dev"]
     for folder in ("/tmp", HOME):
         command += ["--size", str(FOLDER_BYTES), "--tmpfs", folder]
+    for path in (*system, *plan["readable"]):  # after /tmp, since the course itself may lie in there
+        command += ["--ro-bind-try", path, path]
     return [*command, "--bind", plan["sockets"], plan["sockets"], "--chdir", HOME]
 
 
