@@ -53,7 +53,8 @@ def cut(
 
     The model reads its text twice (so without a cache): once with the writers ablated, to see what part the readers
     make of that, and once as it is, with that part put in. So everything on the way from a writer to that part is cut,
-    by way of other heads and MLPs too, and nothing else: this is path patching (Wang et al. 2023).
+    by way of other heads and MLPs too, and nothing else. It is path patching (Wang et al. 2023), who hold other heads
+    fixed, too; from one layer to the next that is the same.
     Raises ValueError for a head that does not exist or that writes after the reader has read.
     """
     writers, readers = _checked(model, writers), _checked(model, readers)

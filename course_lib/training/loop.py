@@ -71,7 +71,8 @@ def next_token_loss(model: nn.Module, rows: Int[Tensor, "B T1"]) -> Tensor:
 def warmup_cosine(step: int, n_steps: int, warmup: int, decay_from: float = 0.0, least: float = 0.0) -> float:
     """Give the factor on the learning rate: up in a line, then 1, then down along half a cosine wave to `least`.
 
-    `decay_from` is the fraction of n_steps after which it goes down. At 0 that is at once (GPT-3's schedule).
+    `decay_from` is the fraction of n_steps after which it goes down. At 0 that is at once, as for
+    GPT-3 (whose rate stays at its least for the last 40 of 300 billion tokens).
     """
     if step < warmup:
         return (step + 1) / warmup

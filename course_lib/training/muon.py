@@ -12,7 +12,9 @@ from torch import Tensor
 
 
 def orthogonalise(update: Float[Tensor, "I O"], steps: int = 5) -> Float[Tensor, "I O"]:
-    """Push all singular values towards 1 (they end between 0.7 and 1.2) by Newton-Schulz steps: no SVD needed.
+    """Push all singular values towards 1 by Newton-Schulz steps, without an SVD: they end between 0.68 and 1.21.
+
+    (Those below 0.003 of the matrix's norm need more than five steps.)
 
     Each step applies a·s + b·s³ + c·s⁵ to every singular value s; the constants are Jordan's, chosen for speed.
     """

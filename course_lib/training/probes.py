@@ -9,7 +9,7 @@ from course_lib.town import WORLD, World, document, documents
 
 from .evaluation import scores
 
-HELD_OUT = 10_000_000  # the number of the first document that is never trained on
+HELD_OUT = 10_000_000  # the first number that training never uses
 N_HELD_OUT = 1_000  # documents for the last judgement; those behind them are for a look on the way
 
 
@@ -53,6 +53,6 @@ def mood_accuracy(model: nn.Module, tokenizer: Tokenizer, n: int = 150) -> float
 
 
 def held_out_ids(tokenizer: Tokenizer, kind: str, n: int, world: World = WORLD) -> list[list[int]]:
-    """Give the ids of n documents of one kind that are never trained on, each with end-of-text before it."""
+    """Give the ids of n documents that training never uses, all of one kind, each with end-of-text before it."""
     end = tokenizer.special_tokens[ENDOFTEXT]
     return [[end, *tokenizer.encode(document(HELD_OUT + i, kind, world).text)] for i in range(n)]
