@@ -3,11 +3,15 @@
 Claims: to judge a notebook costs at most 1.1 times as much as plain nbval on it; a class costs less for each notebook,
 since judges import everything once; memory does not grow with the class. Processor seconds are those of every process
 that was started, kernels too, sampled while they live; they hold on a busy machine, wall seconds do not. nbgrader is
-not among our pins, and not compared. Run: python -m benchmarks.grading [--many]
+not among our pins: where an environment of its own has it (`pip install nbgrader numpy matplotlib`), name its program,
+and its autograde gets the same cells, 20 submissions of them. Claim: three times as fast.
+Run: python -m benchmarks.grading [--many] [--nbgrader ENVIRONMENT/bin/nbgrader]
 """
 
+import argparse
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -103,15 +107,57 @@ def whole_class(sheet, folder: Path, n: int) -> None:
     print(f"{n:>5} submissions, 2 workers {meter.used:9.2f} {meter.wall:7.2f} {meter.used / n:9.2f} {memory:8.0f}")
 
 
+def nbgraders(sheet, folder: Path, n: int, program: Path) -> None:
+    """Let nbgrader's autograde have n submissions with the same cells, all right."""
+    course = folder / "course"
+    release = course / "release" / "sheet" / "sheet.ipynb"
+    environment = os.environ | {"PYTHONPATH": str(MASTER.parents[1]), "PATH": f"{program.parent}:{os.environ['PATH']}"}
+
+    def run(*verb: str) -> None:
+        done = subprocess.run([str(program), *verb], cwd=course, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+
+    source = course / "source" / "sheet" / "sheet.ipynb"
+    source.parent.mkdir(parents=True)
+    (course / "nbgrader_config.py").write_text("c = get_config()\nc.CourseDirectory.course_id = 'course'\n")
+    solved = reference(sheet)
+    for i, cell in enumerate(solved.cells):
+        role = cell.metadata.get("course", {}).get("role")
+        kind = {"answer": {"solution": True, "locked": False}, "check": {"grade": True, "locked": True, "points": 1}}
+        if role in kind:
+            plain = {"grade": False, "solution": False, "task": False, "schema_version": 3, "cell_type": "code"}
+            cell.metadata["nbgrader"] = plain | {"grade_id": f"cell{i}"} | kind[role]
+    nbformat.write(solved, source)
+    run("generate_assignment", "sheet")
+    answers = {c.metadata.nbgrader.grade_id: c.source for c in solved.cells if "nbgrader" in c.metadata}
+    notebook = nbformat.read(release, 4)
+    for cell in notebook.cells:
+        if "nbgrader" in cell.metadata:
+            cell.source = answers[cell.metadata.nbgrader.grade_id]
+    for i in range(n):
+        place = course / "submitted" / f"s{i:03}" / "sheet"
+        place.mkdir(parents=True)
+        nbformat.write(notebook, place / "sheet.ipynb")
+    with Meter() as meter:
+        run("autograde", "sheet")
+    print(f"{n:>5} submissions, nbgrader  {meter.used:9.2f} {meter.wall:7.2f} {meter.used / n:9.2f}")
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--many", action="store_true", help="also a class of 200")
+    parser.add_argument("--nbgrader", type=Path, help="the program nbgrader of another environment")
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sheet = release(read_master(MASTER), *(folder / part for part in "nrks")).sheet
         print(f"The sheet {sheet.name}; the sandbox {'works' if sandbox_works() else 'is missing'}; seconds")
         one_notebook(sheet, folder)
         print(f"\n{'a class':28} processor    wall      each   our MB")
-        for n in (20, 200) if "--many" in sys.argv else (20,):
+        for n in (20, 200) if args.many else (20,):
             whole_class(sheet, folder, n)
+        if args.nbgrader:
+            nbgraders(sheet, folder, 20, args.nbgrader.absolute())
 
 
 if __name__ == "__main__":
