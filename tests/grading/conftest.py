@@ -78,12 +78,14 @@ def grade(small, folder, state, sandbox, jobs=1, weight=0.0, told=lambda *a: Non
 class Graded:
     """Everything that was handed in, and its results; with and without the sandbox."""
 
-    def __init__(self, small, released, public, folder, boxed):
+    def __init__(self, small, released, public, folder, boxed, hostile_alone=False):
         self.listener = Listener()
         self.outside = [folder / "PWNED", small.reference.parent / "PWNED", pathlib.Path.home() / ".course-pwned"]
         made = submissions.everything(released, public, self.listener.port, tuple(map(str, self.outside)))
         if not boxed:
-            made = {n: s for n, s in made.items() if s.hostile and "sandbox only" not in s.tags}
+            made = {n: s for n, s in made.items() if "sandbox only" not in s.tags}
+        if hostile_alone:
+            made = {n: s for n, s in made.items() if s.hostile}
         self.folder = write_class(folder / "class", made)
         self.results = grade(small, self.folder, folder / "state", boxed, jobs=2)
         self.by_name = by_name(self.results)
@@ -103,4 +105,4 @@ def graded(small, released, public, tmp_path_factory):
 @pytest.fixture(scope="session")
 def graded_without_sandbox(small, released, public, tmp_path_factory):
     """The hostile submissions, without the sandbox."""
-    return Graded(small, released, public, tmp_path_factory.mktemp("hostile"), False)
+    return Graded(small, released, public, tmp_path_factory.mktemp("hostile"), False, True)
