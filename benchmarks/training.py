@@ -3,16 +3,17 @@
 The same weights, the same batch, the same AdamW; forward, loss, backward, clipping, step. The peers take turns, so that
 another busy program disturbs them alike; medians of the rounds, in processor time and on the wall. Each is judged as
 its users run it: ours by `training.train`, theirs by their model's own loss in a plain loop. No dropout for either.
-The second table is each peer's peak of resident memory, each in a process of its own, less what its imports take.
+The second table is each peer's peak of resident memory, each in a process of its own, less what its imports take (Linux).
 Run: OMP_WAIT_POLICY=PASSIVE python -m benchmarks.training [--threads 1 2] [--rounds 5]
 """
 
 import argparse
-import resource
+import re
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import torch
 
@@ -74,7 +75,8 @@ def race(n_rounds: int) -> None:
 
 
 def peak_megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
+    """The kernel's high-water mark of this process (Linux)."""
+    return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 
 
 def print_memory(peer: str) -> None:
