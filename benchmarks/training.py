@@ -3,7 +3,7 @@
 The same weights, the same batch, the same AdamW; forward, loss, backward, clipping, step. The peers take turns, so that
 another busy program disturbs them alike; medians of the rounds, in processor time and on the wall. Each is judged as
 its users run it: ours by `training.train`, theirs by their model's own loss in a plain loop. No dropout for either.
-The second table is each peer's peak of resident memory, each in a process of its own, less what its imports take (Linux).
+The second table: each peer's peak of resident memory, each in a process of its own, less what its imports take (Linux).
 Run: OMP_WAIT_POLICY=PASSIVE python -m benchmarks.training [--threads 1 2] [--rounds 5]
 """
 
