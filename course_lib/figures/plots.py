@@ -7,6 +7,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from .checks import Numbers, checked
 from .picture import Picture, described, show
@@ -214,9 +216,21 @@ def lines(
             ax.plot(x, y, linestyle=DASHES[i], marker=MARKERS[i], markevery=marks, label=name)
         if not logx and np.all(x == x.round()):
             ax.xaxis.get_major_locator().set_params(integer=True)  # there is no layer 1.5
+        for axis, is_log in ((ax.xaxis, logx), (ax.yaxis, logy)):
+            if is_log:
+                _plain_numbers(axis)
         if len(series) > 1:
             _name_lines(ax)
         return show(fig, alt)
+
+
+def _plain_numbers(axis: Axis) -> None:
+    """Label a logarithmic axis 1, 2, 5, 10, … where it is short, and by powers of ten alone where it is long."""
+    low, high = axis.get_view_interval()
+    if high / low < 1000:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(lambda x, _: f"{x:,g}")
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _name_lines(ax: Axes) -> None:

@@ -113,3 +113,10 @@ FAULTS = [
 def test_what_cannot_be_meant_is_an_error_with_its_numbers(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(("last", "labels"), [(20, ["1", "2", "5", "10", "20"]), (10_000, [])])
+def test_a_short_logarithmic_axis_has_plain_numbers(last, labels):
+    picture = lines([1, last], {"loss": [1.0, 2.0]}, alt="A line.", logx=True)
+    written = re.findall(r">([\d,]+)</text>", picture.html)
+    assert [label for label in ("1", "2", "5", "10", "20") if label in written] == labels
