@@ -2,19 +2,27 @@
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .batches import Batches
 from .ranks import add_up, rank_and_count
+
+Loss = Callable[[nn.Module, Any], Tensor]  # model, batch -> one number
+
+
+def next_token_loss(model: nn.Module, rows: Int[Tensor, "B T1"]) -> Tensor:
+    """Predict each token of each row from those before it: the mean cross-entropy in nats per token."""
+    logits = model(rows[:, :-1])  # [B, T] -> [B, T, V]
+    return F.cross_entropy(logits.flatten(0, 1).float(), rows[:, 1:].flatten())  # [B·T, V], [B·T] -> one number
 
 
 def train(
     model: nn.Module,
-    batch: Batches,
+    batch: Callable[[int], Any],
     optimisers: list[torch.optim.Optimizer],
     schedule: Callable[[int], float],
     steps: int,
@@ -22,6 +30,7 @@ def train(
     accumulate: int = 1,
     clip: float = 1.0,
     dtype: torch.dtype = torch.float32,
+    loss: Loss = next_token_loss,
 ) -> Iterator[float]:
     """Take the steps start, start + 1, …, steps − 1, and yield the loss of each, in nats per token.
 
@@ -29,24 +38,28 @@ def train(
     gradients of `accumulate` batches, on each process where there are several, and divides by their number.
     `schedule(step)` is a factor on every learning rate; gradients are scaled down to a norm of `clip`. With `dtype`
     bfloat16 the matrix products are taken in it (`fastest_dtype` says whether that pays); weights stay in float32.
+    `loss(model, batch(number))` is one number to make smaller; by default `next_token_loss`. A batch may then be
+    whatever that function takes, if it has a `.to(device)`.
     Raises FloatingPointError when the loss is no longer a number.
     """
     for optimiser in optimisers:
         for group in optimiser.param_groups:
             group.setdefault("initial_lr", group["lr"])
     for step in range(start, steps):
-        loss = gradients(model, batch, step, accumulate, dtype)
-        if not math.isfinite(loss):
-            raise FloatingPointError(f"the loss at step {step} is {loss}: lower the learning rate")
+        mean_loss = gradients(model, batch, step, accumulate, dtype, loss)
+        if not math.isfinite(mean_loss):
+            raise FloatingPointError(f"the loss at step {step} is {mean_loss}: lower the learning rate")
         nn.utils.clip_grad_norm_(model.parameters(), clip)
         for optimiser in optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = group["initial_lr"] * schedule(step)
             optimiser.step()
-        yield loss
+        yield mean_loss
 
 
-def gradients(model: nn.Module, batch: Batches, step: int, accumulate: int, dtype: torch.dtype) -> float:
+def gradients(
+    model: nn.Module, batch: Callable[[int], Any], step: int, accumulate: int, dtype: torch.dtype, loss: Loss
+) -> float:
     """Leave in the model the mean gradient of this step's batches, those of all processes; return their mean loss."""
     rank, n_ranks = rank_and_count()
     device = next(model.parameters()).device
@@ -55,17 +68,11 @@ def gradients(model: nn.Module, batch: Batches, step: int, accumulate: int, dtyp
     for i in range(accumulate):
         rows = batch((step * n_ranks + rank) * accumulate + i).to(device)
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            loss = next_token_loss(model, rows) / (accumulate * n_ranks)
-        loss.backward()
-        total += loss.detach()
+            part = loss(model, rows) / (accumulate * n_ranks)
+        part.backward()
+        total += part.detach()
     add_up([total, *(p.grad for p in model.parameters() if p.grad is not None)])
     return total.item()
-
-
-def next_token_loss(model: nn.Module, rows: Int[Tensor, "B T1"]) -> Tensor:
-    """Predict each token of each row from those before it: the mean cross-entropy in nats per token."""
-    logits = model(rows[:, :-1])  # [B, T] -> [B, T, V]
-    return F.cross_entropy(logits.flatten(0, 1).float(), rows[:, 1:].flatten())  # [B·T, V], [B·T] -> one number
 
 
 def warmup_cosine(step: int, n_steps: int, warmup: int, decay_from: float = 0.0, least: float = 0.0) -> float:

@@ -268,6 +268,19 @@ def test_a_loss_that_is_no_number_stops_training():
         list(train(model, town_batches(), both(model), lambda step: 1.0, 1))
 
 
+def test_any_other_loss_can_be_trained():
+    """Here: name the token that was just read."""
+    model = small_gpt()
+    batch = town_batches()
+
+    def echo_loss(model, rows):
+        return torch.nn.functional.cross_entropy(model(rows).flatten(0, 1), rows.flatten())
+
+    losses = list(train(model, lambda _: batch(0), both(model), lambda step: 1.0, 60, loss=echo_loss))
+    assert losses[0] == pytest.approx(echo_loss(small_gpt(), batch(0)).item(), rel=1e-6)
+    assert losses[-1] < 0.1 * losses[0]
+
+
 def test_bfloat16_multiplies_in_it_and_keeps_the_weights():
     model, seen = small_gpt(), []
     model.h[0].mlp.c_fc.register_forward_hook(lambda module, args, out: seen.append(out.dtype))
