@@ -6,6 +6,7 @@ import pathlib
 import pkgutil
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
@@ -82,3 +83,17 @@ def test_importing_stays_light(module, heavy):
     code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT.parent)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_a_wheel_takes_every_file_along():
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text("utf8"))
+    patterns = project["tool"]["setuptools"]["package-data"]
+    taken = {
+        path
+        for package in ROOT.rglob("__init__.py")
+        for name in ("*", ".".join(package.relative_to(ROOT.parent).parent.parts))
+        for pattern in patterns.get(name, [])
+        for path in package.parent.glob(pattern)
+    }
+    files = {p for p in ROOT.rglob("*") if p.is_file() and p.suffix not in {".py", ".pyc"}}
+    assert not {str(p.relative_to(ROOT)) for p in files - taken}

@@ -13,7 +13,7 @@ from typing import Any
 
 from .values import Record, difference, same
 
-KEYS = Path(__file__).parents[1] / "data" / "exercises"
+KEYS = Path(__file__).with_name("keys")
 Printed = list[dict[str, Any]]  # what a check cell printed: [{"label": …, "value": record}, …]
 MARKER = "# answer: {} (keep this line)"
 

@@ -82,3 +82,9 @@ def test_fingerprint_ignores_prose(library):
     one = dependencies.fingerprint(chapter(library, "import course_lib.a", "one"))
     assert dependencies.fingerprint(chapter(library, "import course_lib.a", "two")) == one
     assert dependencies.fingerprint(chapter(library, "import course_lib.c")) != one
+
+
+def test_no_chapter_is_executed_again_for_a_changed_exercise():
+    chapters = sorted((dependencies.ROOT / "book").glob("[0-9]*.ipynb"))
+    assert chapters
+    assert not [p for chapter in chapters for p in dependencies.dependencies(chapter) if p.parent.name == "keys"]
