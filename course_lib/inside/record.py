@@ -18,7 +18,8 @@ from course_lib.models import GPT
 class Record:
     """All that `run` has seen.
 
-    To rounding, stream[l + 1] = stream[l] + heads[l].sum(1) + the bias of attention's output + mlps[l].
+    To rounding, stream[l + 1] = stream[l] + heads[l].sum(1) + the bias of attention's output + mlps[l]. (Not in GPT-1,
+    whose blocks normalise each sum.)
     """
 
     stream: Float[Tensor, "L1 B T C"]  # residual stream before each block, and after the last

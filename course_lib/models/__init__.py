@@ -1,13 +1,24 @@
-"""Models in PyTorch. So far: GPT-2."""
+"""Models in PyTorch. So far: GPT-2 and GPT-1."""
 
 from .cache import KVCache
 from .gpt import GPT, GPTConfig
-from .sizes import DTYPES, GPT1, GPT2_SIZES, GPT3_ROWS, PublishedRow, count_parameters, parameter_table, weight_bytes
+from .gpt1 import GPT1
+from .sizes import (
+    DTYPES,
+    GPT1_SIZE,
+    GPT2_SIZES,
+    GPT3_ROWS,
+    PublishedRow,
+    count_parameters,
+    parameter_table,
+    weight_bytes,
+)
 
 __all__ = [
     "DTYPES",
     "GPT",
     "GPT1",
+    "GPT1_SIZE",
     "GPT2_SIZES",
     "GPT3_ROWS",
     "GPTConfig",

@@ -1,4 +1,4 @@
-"""Folders with a GPT-2: config.json and weights in safetensors files, as Hugging Face stores them.
+"""Folders with a GPT: config.json and weights in safetensors files, as Hugging Face stores them.
 
 Reading trusts nothing: a file's header is checked before a weight is touched. Weights are mapped from the disk, not
 copied, so that opening takes no more memory than the file.
@@ -10,6 +10,7 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,32 +24,69 @@ Shapes = dict[str, list[int]]
 
 SIZES = ("vocab_size", "n_ctx", "n_embd", "n_layer", "n_head")
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-HUB = {name: f"openai-community/{name}" for name in ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")}
 FILES = ["config.json", WEIGHTS, INDEX, "model-*-of-*.safetensors"]  # what we ask the Hub for
 
-# what a config.json must also say, so that transformers rebuilds the same network
-FIXED = {
-    "architectures": ["GPT2LMHeadModel"],
-    "model_type": "gpt2",
-    "activation_function": "gelu_new",
-    "layer_norm_epsilon": 1e-5,
-    "tie_word_embeddings": True,
-    "attn_pdrop": 0.0,
-    "embd_pdrop": 0.0,
-    "resid_pdrop": 0.0,
-    "bos_token_id": None,
-    "eos_token_id": None,
-}
 
-# settings with which transformers builds another network than ours, and what they may say
-READ = {
-    "model_type": ("gpt2",),
-    "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
-    "layer_norm_epsilon": (1e-5,),
-    "scale_attn_weights": (True,),
-    "scale_attn_by_inverse_layer_idx": (False,),
-    "add_cross_attention": (False,),
-}
+@dataclass(frozen=True)
+class Files:
+    """How Hugging Face stores one kind of model.
+
+    `fixed` is what a config.json must say besides the sizes, so that transformers rebuilds the same network; `read`
+    are the settings with which it would build another, and what they may say; `names` are weights named otherwise.
+    """
+
+    kind: str  # what people call it
+    loader: str  # our class
+    hub: dict[str, str]  # short name -> id on the Hub
+    fixed: dict[str, Any]
+    read: dict[str, tuple[Any, ...]]
+    names: dict[str, str] = field(default_factory=dict)  # ours -> theirs
+
+
+GPT2 = Files(
+    kind="GPT-2",
+    loader="GPT",
+    hub={name: f"openai-community/{name}" for name in ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")},
+    fixed={
+        "architectures": ["GPT2LMHeadModel"],
+        "model_type": "gpt2",
+        "activation_function": "gelu_new",
+        "layer_norm_epsilon": 1e-5,
+        "tie_word_embeddings": True,
+        "attn_pdrop": 0.0,
+        "embd_pdrop": 0.0,
+        "resid_pdrop": 0.0,
+        "bos_token_id": None,
+        "eos_token_id": None,
+    },
+    read={
+        "model_type": ("gpt2",),
+        "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
+        "layer_norm_epsilon": (1e-5,),
+        "scale_attn_weights": (True,),
+        "scale_attn_by_inverse_layer_idx": (False,),
+        "add_cross_attention": (False,),
+    },
+)
+GPT1 = Files(
+    kind="GPT-1",
+    loader="GPT1",
+    hub={"openai-gpt": "openai-community/openai-gpt"},
+    fixed={
+        "architectures": ["OpenAIGPTLMHeadModel"],
+        "model_type": "openai-gpt",
+        "afn": "gelu",  # which means the tanh form there
+        "layer_norm_epsilon": 1e-5,
+        "tie_word_embeddings": True,
+        "attn_pdrop": 0.0,
+        "embd_pdrop": 0.0,
+        "resid_pdrop": 0.0,
+        "bos_token_id": None,
+        "eos_token_id": None,
+    },
+    read={"model_type": ("openai-gpt",), "afn": ("gelu",), "layer_norm_epsilon": (1e-5,)},
+    names={"wte.weight": "tokens_embed.weight", "wpe.weight": "positions_embed.weight"},
+)
 
 
 class NamesAndShapes(TorchFunctionMode):
@@ -66,19 +104,19 @@ class NamesAndShapes(TorchFunctionMode):
             return function(*args, **kwargs)
 
 
-def find(name_or_folder: str | Path, download: bool = True) -> Path:
+def find(name_or_folder: str | Path, download: bool = True, files: Files = GPT2) -> Path:
     """Give the folder of a checkpoint: the one that is named, or that of a model on the Hugging Face Hub.
 
-    A name is one of GPT-2's four (`"gpt2-medium"`) or an id as `"owner/name"`. What was downloaded once is kept in the
+    A name is a published model's (`"gpt2-medium"`) or an id as `"owner/name"`. What was downloaded once is kept in the
     Hub's cache; `download=False` looks there only. Raises FileNotFoundError, which says what to do.
     """
     folder = Path(name_or_folder)
     if folder.is_dir():
         return folder
-    name = HUB.get(str(name_or_folder), str(name_or_folder))
+    name = files.hub.get(str(name_or_folder), str(name_or_folder))
     if isinstance(name_or_folder, Path) or not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         raise FileNotFoundError(
-            f"there is no folder {folder}, and no model has that name: {', '.join(HUB)}, owner/name"
+            f"there is no folder {folder}, and no model has that name: {', '.join(files.hub)}, owner/name"
         )
     from huggingface_hub import snapshot_download
 
@@ -88,38 +126,38 @@ def find(name_or_folder: str | Path, download: bool = True) -> Path:
         raise FileNotFoundError(
             f"{name} is neither a folder nor in the Hugging Face Hub's cache on this machine"
             + (f", and could not be downloaded ({type(error).__name__}). " if download else ". ")
-            + f"Where there is a network, GPT.from_pretrained({str(name_or_folder)!r}) downloads it once. Where there "
-            f"is none, copy config.json and {WEIGHTS} of https://huggingface.co/{name} into a folder "
+            + f"Where there is a network, {files.loader}.from_pretrained({str(name_or_folder)!r}) downloads it once. "
+            f"Where there is none, copy config.json and {WEIGHTS} of https://huggingface.co/{name} into a folder "
             "and name that folder"
         ) from error
 
 
-def read_sizes(folder: Path) -> dict[str, int]:
+def read_sizes(folder: Path, files: Files = GPT2) -> dict[str, int]:
     """Read a GPT's five sizes from config.json.
 
     Raises FileNotFoundError where there is none, ValueError for sizes that it lacks and for settings with which
-    the network would be another than GPT-2.
+    the network would be another than GPT-2 (or GPT-1, if `files` says so).
     """
     path = folder / "config.json"
     config = _json(path)
     config.setdefault("n_ctx", config.get("n_positions"))  # newer files of Hugging Face have the second name alone
     if lacking := [name for name in SIZES if not isinstance(config.get(name), int)]:
-        raise ValueError(f"{path} lacks {', '.join(lacking)}: is it a GPT-2 configuration?")
-    strange = {name: config[name] for name, known in READ.items() if config.get(name, known[0]) not in known}
+        raise ValueError(f"{path} lacks {', '.join(lacking)}: is it a {files.kind} configuration?")
+    strange = {name: config[name] for name, known in files.read.items() if config.get(name, known[0]) not in known}
     if config.get("n_inner") not in (None, 4 * config["n_embd"]):
         strange["n_inner"] = config["n_inner"]
     if strange:
-        raise ValueError(f"{path} describes another network than GPT-2: {strange}")
+        raise ValueError(f"{path} describes another network than {files.kind}: {strange}")
     return {name: config[name] for name in SIZES}
 
 
 def read_weights(
-    folder: Path, shapes: Mapping[str, Any], dtype: torch.dtype | None = torch.float32
+    folder: Path, shapes: Mapping[str, Any], dtype: torch.dtype | None = torch.float32, files: Files = GPT2
 ) -> dict[str, Tensor]:
-    """Read the weights that `shapes` asks for, by GPT-2's names; those that have the dtype already stay in the file.
+    """Read the weights that `shapes` asks for, by our names; those that have the dtype already stay in the file.
 
     Takes one file or several with an index, with or without the prefix `transformer.`. The masks that old files carry
-    are left out, and an lm_head.weight that repeats wte.weight. `dtype=None` keeps each weight's own.
+    are left out, and an lm_head.weight that repeats the embedding. `dtype=None` keeps each weight's own.
     Raises FileNotFoundError where a file is not there, ValueError for anything else that does not fit.
     """
     paths = _weight_files(folder)
@@ -131,11 +169,13 @@ def read_weights(
             if plain in places:
                 raise ValueError(f"{folder} holds {plain} twice: in {places[plain][0].name} and in {path.name}")
             places[plain], found[plain] = (path, name), entry["shape"]
-    _check_fit(folder, found, {name: list(shape) for name, shape in shapes.items()})
-    weights = _get(shapes, places)
+    theirs = {name: files.names.get(name, name) for name in shapes}
+    embedding = theirs["wte.weight"]
+    _check_fit(folder, found, {theirs[name]: list(shape) for name, shape in shapes.items()}, embedding)
+    weights = _get(theirs.values(), places)
     if "lm_head.weight" in places:
-        _check_tied(folder, _get(["lm_head.weight"], places)["lm_head.weight"], weights["wte.weight"])
-    return {name: weight if dtype is None else weight.to(dtype) for name, weight in weights.items()}
+        _check_tied(folder, _get(["lm_head.weight"], places)["lm_head.weight"], weights[embedding], embedding)
+    return {name: weights[theirs[name]] if dtype is None else weights[theirs[name]].to(dtype) for name in shapes}
 
 
 def read_header(path: str | Path) -> dict[str, dict[str, Any]]:
@@ -163,7 +203,7 @@ def read_header(path: str | Path) -> dict[str, dict[str, Any]]:
     return header
 
 
-def write(folder: str | Path, sizes: dict[str, int], weights: Mapping[str, Tensor]) -> None:
+def write(folder: str | Path, sizes: dict[str, int], weights: Mapping[str, Tensor], files: Files = GPT2) -> None:
     """Write config.json and model.safetensors, so that a reader finds the old model or the new, never a mixture.
 
     Both are written in a folder of their own, and moved to their places when they are whole. Two moves cannot be one;
@@ -173,9 +213,9 @@ def write(folder: str | Path, sizes: dict[str, int], weights: Mapping[str, Tenso
     draft = folder / ".draft"
     shutil.rmtree(draft, ignore_errors=True)  # of a writer that was killed
     draft.mkdir(parents=True)
-    config = json.dumps(FIXED | sizes | {"n_positions": sizes["n_ctx"]}, indent=2) + "\n"
+    config = json.dumps(files.fixed | sizes | {"n_positions": sizes["n_ctx"]}, indent=2) + "\n"
     (draft / "config.json").write_text(config, encoding="utf-8")
-    whole = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
+    whole = {files.names.get(name, name): weight.detach().cpu().contiguous() for name, weight in weights.items()}
     save_file(whole, draft / WEIGHTS, metadata={"format": "pt"})  # a second entry would come in random order
     shutil.copymode(draft / "config.json", draft / WEIGHTS)  # save_file lets nobody else read
     for path in (draft / "config.json", draft / WEIGHTS):
@@ -194,7 +234,7 @@ def _weight_files(folder: Path) -> list[Path]:
         if not (folder / WEIGHTS).exists() and (pickles := sorted(p.name for p in folder.glob("pytorch_model*.bin"))):
             raise FileNotFoundError(
                 f"{folder} has {_some(pickles)} but no {WEIGHTS}: we open no pickles, which can run any code. "
-                f"transformers' GPT2LMHeadModel.from_pretrained(...).save_pretrained(...) writes {WEIGHTS}"
+                f"transformers' from_pretrained(...).save_pretrained(...) writes {WEIGHTS}"
             )
         return [folder / WEIGHTS]
     parts = _json(folder / INDEX).get("weight_map")
@@ -214,9 +254,9 @@ def _json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _check_fit(folder: Path, found: Shapes, expected: Shapes) -> None:
+def _check_fit(folder: Path, found: Shapes, expected: Shapes, embedding: str) -> None:
     mask = re.compile(r"h\.\d+\.attn\.(bias|masked_bias)")
-    head = expected.get("wte.weight")
+    head = expected[embedding]
     wrong = [f"{n} is {found[n]}, not {s}" for n, s in expected.items() if n in found and found[n] != s]
     wrong += [f"{n} {s} is missing" for n, s in expected.items() if n not in found]
     wrong += [
@@ -246,12 +286,12 @@ def _get(names: Iterable[str], places: dict[str, tuple[Path, str]]) -> dict[str,
     return weights
 
 
-def _check_tied(folder: Path, head: Tensor, embedding: Tensor) -> None:
+def _check_tied(folder: Path, head: Tensor, embedding: Tensor, name: str) -> None:
     if not torch.equal(head, embedding):
         rows = (head != embedding).any(-1).sum().item()
         raise ValueError(
-            f"{folder} has an lm_head.weight of its own: {rows} of its {len(head)} rows are not those of wte.weight, "
-            "and GPT-2's output layer is its wte.weight"
+            f"{folder} has an lm_head.weight of its own: {rows} of its {len(head)} rows are not those of {name}, "
+            "and a GPT's output layer is its embedding"
         )
 
 

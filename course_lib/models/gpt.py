@@ -104,13 +104,15 @@ class Block(nn.Module):
 class GPT(nn.Module):
     """GPT-2: token and position embeddings, a stack of blocks, a last LayerNorm, an output tied to the embedding."""
 
+    block, last_norm, files = Block, nn.LayerNorm, checkpoints.GPT2  # GPT-1 has others
+
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.config = config
         self.wte = nn.Embedding(config.vocab_size, config.n_embd)
         self.wpe = nn.Embedding(config.n_ctx, config.n_embd)
-        self.h = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
-        self.ln_f = nn.LayerNorm(config.n_embd)
+        self.h = nn.ModuleList(self.block(config, layer) for layer in range(config.n_layer))
+        self.ln_f = self.last_norm(config.n_embd)
         self._initialise()
 
     def forward(self, ids: Int[Tensor, "B T"], cache: KVCache | None = None) -> Float[Tensor, "B T V"]:
@@ -150,7 +152,7 @@ class GPT(nn.Module):
 
         Interrupted at any moment, it leaves no half-written file and no mixture of two models.
         """
-        checkpoints.write(folder, asdict(self.config), self.state_dict())
+        checkpoints.write(folder, asdict(self.config), self.state_dict(), self.files)
 
     @classmethod
     def from_pretrained(
@@ -162,11 +164,11 @@ class GPT(nn.Module):
         `download=False` looks only at what this machine has. Raises FileNotFoundError where there is no such model,
         ValueError where its names, shapes or settings are not GPT-2's.
         """
-        folder = checkpoints.find(name_or_folder, download)
+        folder = checkpoints.find(name_or_folder, download, cls.files)
         with checkpoints.NamesAndShapes():  # no numbers, no memory
-            model = cls(GPTConfig(**checkpoints.read_sizes(folder)))
+            model = cls(GPTConfig(**checkpoints.read_sizes(folder, cls.files)))
         shapes = {name: weight.shape for name, weight in model.state_dict().items()}
-        model.load_state_dict(checkpoints.read_weights(folder, shapes, dtype), assign=True)
+        model.load_state_dict(checkpoints.read_weights(folder, shapes, dtype, cls.files), assign=True)
         return model
 
     def _initialise(self) -> None:

@@ -23,7 +23,7 @@ GPT2_SIZES = {
 }
 
 # Radford et al. 2018 and its code: 40,000 merges and 478 symbols. It lacks the final LayerNorm: final_norm=False.
-GPT1 = GPTConfig(vocab_size=40478, n_ctx=512, n_embd=768, n_layer=12, n_head=12)
+GPT1_SIZE = GPTConfig(vocab_size=40478, n_ctx=512, n_embd=768, n_layer=12, n_head=12)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from course_lib.figures import PALETTE, ParameterTreemap
 from course_lib.figures.parameter_treemap import PARTS
 from course_lib.figures.style import DARK, VARIABLES
 from course_lib.figures.twin import module
-from course_lib.models import DTYPES, GPT1, GPT2_SIZES, GPT3_ROWS, count_parameters, parameter_table, weight_bytes
+from course_lib.models import DTYPES, GPT1_SIZE, GPT2_SIZES, GPT3_ROWS, count_parameters, parameter_table, weight_bytes
 
-MODELS = {"GPT-1": GPT1, "small": GPT2_SIZES["gpt2"], "XL": GPT2_SIZES["gpt2-xl"], "GPT-3": GPT3_ROWS[-1]}
+MODELS = {"GPT-1": GPT1_SIZE, "small": GPT2_SIZES["gpt2"], "XL": GPT2_SIZES["gpt2-xl"], "GPT-3": GPT3_ROWS[-1]}
 TABLES = {name: parameter_table(config, final_norm=name != "GPT-1") for name, config in MODELS.items()}
 
 

@@ -10,7 +10,7 @@ import torch
 from course_lib.models import (
     DTYPES,
     GPT,
-    GPT1,
+    GPT1_SIZE,
     GPT2_SIZES,
     GPT3_ROWS,
     GPTConfig,
@@ -37,8 +37,8 @@ def test_gpt2_to_the_last_parameter(name):
 
 
 def test_gpt1_has_no_final_norm():
-    assert count_parameters(GPT1, final_norm=False) == 116_534_784
-    assert count_parameters(GPT1) - count_parameters(GPT1, final_norm=False) == 2 * 768
+    assert count_parameters(GPT1_SIZE, final_norm=False) == 116_534_784
+    assert count_parameters(GPT1_SIZE) - count_parameters(GPT1_SIZE, final_norm=False) == 2 * 768
 
 
 def test_gpt3_to_the_last_parameter():
@@ -73,4 +73,4 @@ def test_bytes_are_torchs():
     for name, size in DTYPES.items():
         assert getattr(torch, {"float8": "float8_e4m3fn"}.get(name, name)).itemsize == size
     assert weight_bytes(GPT2_SIZES["gpt2"])["float32"] == 497_759_232
-    assert weight_bytes(GPT1, final_norm=False)["float16"] == 2 * 116_534_784
+    assert weight_bytes(GPT1_SIZE, final_norm=False)["float16"] == 2 * 116_534_784

@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers import GPT2Config, GPT2LMHeadModel, OpenAIGPTConfig, OpenAIGPTLMHeadModel
+from transformers import GPT2Config, GPT2LMHeadModel
 
-from course_lib.models import GPT, GPT1, GPT2_SIZES, GPTConfig, KVCache, count_parameters
+from course_lib.models import GPT, GPT2_SIZES, GPTConfig, KVCache, count_parameters
 
 SIZES = {"vocab_size": 61, "n_embd": 24, "n_layer": 3, "n_head": 4}
 NO_ENDS = {"bos_token_id": None, "eos_token_id": None}
@@ -190,9 +190,3 @@ def test_their_gpt2_has_as_many_parameters(name):
     with torch.device("meta"):
         model = GPT2LMHeadModel(GPT2Config(**sizes, n_positions=n_positions, **NO_ENDS))
     assert sum(p.numel() for p in model.parameters()) == count_parameters(GPT2_SIZES[name])
-
-
-def test_their_gpt1_has_as_many_parameters():
-    with torch.device("meta"):
-        model = OpenAIGPTLMHeadModel(OpenAIGPTConfig())
-    assert sum(p.numel() for p in model.parameters()) == count_parameters(GPT1, final_norm=False)
