@@ -1,7 +1,8 @@
-"""Folders with a GPT: config.json and weights in safetensors files, as Hugging Face stores them.
+"""Folders with a model: config.json and weights in safetensors files, as Hugging Face stores them.
 
 Reading trusts nothing: a file's header is checked before a weight is touched. Weights are mapped from the disk, not
-copied, so that opening takes no more memory than the file.
+copied, so that opening takes no more memory than the file. What differs from one kind of model to another stands in
+its `Files`.
 """
 
 import json
@@ -22,9 +23,12 @@ from torch.overrides import TorchFunctionMode
 
 Shapes = dict[str, list[int]]
 
-SIZES = ("vocab_size", "n_ctx", "n_embd", "n_layer", "n_head")
+GPT_SIZES = {name: (name,) for name in ("vocab_size", "n_ctx", "n_embd", "n_layer", "n_head")} | {
+    "n_ctx": ("n_ctx", "n_positions")  # newer files of Hugging Face have the second name alone
+}
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 FILES = ["config.json", WEIGHTS, INDEX, "model-*-of-*.safetensors"]  # what we ask the Hub for
+DRAWING = (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_)
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Files:
 
     `fixed` is what a config.json must say besides the sizes, so that transformers rebuilds the same network; `read`
     are the settings with which it would build another, and what they may say; `names` are weights named otherwise.
+    `sizes` are whole numbers that a config.json must hold, each under one of its names there. Of the weights, some may
+    be `repeated` under a second name, and those that `ignored` describes mean nothing.
     """
 
     kind: str  # what people call it
@@ -41,6 +47,10 @@ class Files:
     fixed: dict[str, Any]
     read: dict[str, tuple[Any, ...]]
     names: dict[str, str] = field(default_factory=dict)  # ours -> theirs
+    sizes: dict[str, tuple[str, ...]] = field(default_factory=lambda: GPT_SIZES)  # ours -> theirs
+    prefix: str = "transformer."  # which may stand before all names
+    repeated: dict[str, str] = field(default_factory=lambda: {"lm_head.weight": "wte.weight"})  # copy -> ours
+    ignored: str = r"h\.\d+\.attn\.(bias|masked_bias)"  # the masks that old files carry
 
 
 GPT2 = Files(
@@ -98,7 +108,7 @@ class NamesAndShapes(TorchFunctionMode):
     def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         """Let everything through but the drawing."""
         kwargs = kwargs or {}
-        if function is nn.init.normal_:
+        if function in DRAWING:
             return kwargs["tensor"]  # torch.nn.init names all its arguments when it asks a mode
         with torch.device("meta"):
             return function(*args, **kwargs)
@@ -133,22 +143,22 @@ def find(name_or_folder: str | Path, download: bool = True, files: Files = GPT2)
 
 
 def read_sizes(folder: Path, files: Files = GPT2) -> dict[str, int]:
-    """Read a GPT's five sizes from config.json.
+    """Read a model's sizes from config.json.
 
     Raises FileNotFoundError where there is none, ValueError for sizes that it lacks and for settings with which
-    the network would be another than GPT-2 (or GPT-1, if `files` says so).
+    the network would be another than GPT-2 (or another kind, if `files` says so).
     """
     path = folder / "config.json"
     config = _json(path)
-    config.setdefault("n_ctx", config.get("n_positions"))  # newer files of Hugging Face have the second name alone
-    if lacking := [name for name in SIZES if not isinstance(config.get(name), int)]:
+    sizes = {ours: _first(config, theirs) for ours, theirs in files.sizes.items()}
+    if lacking := [files.sizes[ours][0] for ours, size in sizes.items() if not isinstance(size, int)]:
         raise ValueError(f"{path} lacks {', '.join(lacking)}: is it a {files.kind} configuration?")
     strange = {name: config[name] for name, known in files.read.items() if config.get(name, known[0]) not in known}
-    if config.get("n_inner") not in (None, 4 * config["n_embd"]):
+    if config.get("n_inner") not in (None, 4 * sizes["n_embd"]):
         strange["n_inner"] = config["n_inner"]
     if strange:
         raise ValueError(f"{path} describes another network than {files.kind}: {strange}")
-    return {name: config[name] for name in SIZES}
+    return sizes
 
 
 def read_weights(
@@ -156,8 +166,8 @@ def read_weights(
 ) -> dict[str, Tensor]:
     """Read the weights that `shapes` asks for, by our names; those that have the dtype already stay in the file.
 
-    Takes one file or several with an index, with or without the prefix `transformer.`. The masks that old files carry
-    are left out, and an lm_head.weight that repeats the embedding. `dtype=None` keeps each weight's own.
+    Takes one file or several with an index, with or without the prefix. Weights that mean nothing are left out (masks),
+    and those that repeat another (an lm_head.weight, the embedding). `dtype=None` keeps each weight's own.
     Raises FileNotFoundError where a file is not there, ValueError for anything else that does not fit.
     """
     paths = _weight_files(folder)
@@ -165,16 +175,18 @@ def read_weights(
     found: Shapes = {}
     for path in paths:
         for name, entry in read_header(path).items():
-            plain = name.removeprefix("transformer.")
+            plain = name.removeprefix(files.prefix)
             if plain in places:
                 raise ValueError(f"{folder} holds {plain} twice: in {places[plain][0].name} and in {path.name}")
             places[plain], found[plain] = (path, name), entry["shape"]
     theirs = {name: files.names.get(name, name) for name in shapes}
-    embedding = theirs["wte.weight"]
-    _check_fit(folder, found, {theirs[name]: list(shape) for name, shape in shapes.items()}, embedding)
+    repeated = {copy: theirs[name] for copy, name in files.repeated.items()}
+    expected = {theirs[name]: list(shape) for name, shape in shapes.items()}
+    _check_fit(folder, found, expected, {copy: expected[name] for copy, name in repeated.items()}, files.ignored)
     weights = _get(theirs.values(), places)
-    if "lm_head.weight" in places:
-        _check_tied(folder, _get(["lm_head.weight"], places)["lm_head.weight"], weights[embedding], embedding)
+    for copy, name in repeated.items():
+        if copy in places:
+            _check_tied(f"{folder} holds {copy}", _get([copy], places)[copy], weights[name], name)
     return {name: weights[theirs[name]] if dtype is None else weights[theirs[name]].to(dtype) for name in shapes}
 
 
@@ -213,7 +225,8 @@ def write(folder: str | Path, sizes: dict[str, int], weights: Mapping[str, Tenso
     draft = folder / ".draft"
     shutil.rmtree(draft, ignore_errors=True)  # of a writer that was killed
     draft.mkdir(parents=True)
-    config = json.dumps(files.fixed | sizes | {"n_positions": sizes["n_ctx"]}, indent=2) + "\n"
+    named = {name: size for ours, size in sizes.items() for name in files.sizes[ours]}
+    config = json.dumps(files.fixed | named, indent=2) + "\n"
     (draft / "config.json").write_text(config, encoding="utf-8")
     whole = {files.names.get(name, name): weight.detach().cpu().contiguous() for name, weight in weights.items()}
     save_file(whole, draft / WEIGHTS, metadata={"format": "pt"})  # a second entry would come in random order
@@ -254,15 +267,17 @@ def _json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _check_fit(folder: Path, found: Shapes, expected: Shapes, embedding: str) -> None:
-    mask = re.compile(r"h\.\d+\.attn\.(bias|masked_bias)")
-    head = expected[embedding]
+def _first(config: dict[str, Any], names: tuple[str, ...]) -> Any:
+    return next((config[name] for name in names if config.get(name) is not None), None)
+
+
+def _check_fit(folder: Path, found: Shapes, expected: Shapes, copies: Shapes, ignored: str) -> None:
     wrong = [f"{n} is {found[n]}, not {s}" for n, s in expected.items() if n in found and found[n] != s]
     wrong += [f"{n} {s} is missing" for n, s in expected.items() if n not in found]
     wrong += [
         f"{n} {s} is unknown"
         for n, s in found.items()
-        if n not in expected and not mask.fullmatch(n) and (n, s) != ("lm_head.weight", head)
+        if n not in expected and not re.fullmatch(ignored, n) and copies.get(n) != s
     ]
     if wrong:
         raise ValueError(f"the weights in {folder} do not fit its config.json: {_some(wrong, '; ')}")
@@ -286,12 +301,12 @@ def _get(names: Iterable[str], places: dict[str, tuple[Path, str]]) -> dict[str,
     return weights
 
 
-def _check_tied(folder: Path, head: Tensor, embedding: Tensor, name: str) -> None:
-    if not torch.equal(head, embedding):
-        rows = (head != embedding).any(-1).sum().item()
+def _check_tied(what: str, copy: Tensor, embedding: Tensor, name: str) -> None:
+    if not torch.equal(copy, embedding):
+        rows = (copy != embedding).any(-1).sum().item()
         raise ValueError(
-            f"{folder} has an lm_head.weight of its own: {rows} of its {len(head)} rows are not those of {name}, "
-            "and a GPT's output layer is its embedding"
+            f"{what} of its own: {rows} of its {len(copy)} rows are not those of {name}, and in this kind of model "
+            "the two are one"
         )
 
 
