@@ -1,4 +1,4 @@
-"""Models in PyTorch. So far: GPT-2 and GPT-1."""
+"""Models in PyTorch: GPT-2 and GPT-1, and Transformer-XL."""
 
 from .cache import KVCache
 from .gpt import GPT, GPTConfig
@@ -13,6 +13,7 @@ from .sizes import (
     parameter_table,
     weight_bytes,
 )
+from .transformer_xl import Memory, TransformerXL, TransformerXLConfig
 
 __all__ = [
     "DTYPES",
@@ -23,7 +24,10 @@ __all__ = [
     "GPT3_ROWS",
     "GPTConfig",
     "KVCache",
+    "Memory",
     "PublishedRow",
+    "TransformerXL",
+    "TransformerXLConfig",
     "count_parameters",
     "parameter_table",
     "weight_bytes",
