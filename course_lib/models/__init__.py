@@ -1,4 +1,4 @@
-"""Models in PyTorch: GPT-2 and GPT-1, and Transformer-XL."""
+"""Models in PyTorch: GPT-2 and GPT-1, Transformer-XL and T5."""
 
 from .cache import KVCache
 from .gpt import GPT, GPTConfig
@@ -13,6 +13,7 @@ from .sizes import (
     parameter_table,
     weight_bytes,
 )
+from .t5 import T5, T5_SIZES, T5Config, count_t5_parameters
 from .transformer_xl import Memory, TransformerXL, TransformerXLConfig
 
 __all__ = [
@@ -22,13 +23,17 @@ __all__ = [
     "GPT1_SIZE",
     "GPT2_SIZES",
     "GPT3_ROWS",
+    "T5",
+    "T5_SIZES",
     "GPTConfig",
     "KVCache",
     "Memory",
     "PublishedRow",
+    "T5Config",
     "TransformerXL",
     "TransformerXLConfig",
     "count_parameters",
+    "count_t5_parameters",
     "parameter_table",
     "weight_bytes",
 ]
