@@ -116,11 +116,40 @@ def similar_mirror(dice: Dice) -> Example:
     return Example((first, told(introduce_again(dice, robots), *blocks)), label)
 
 
+def similar_sizes(dice: Dice) -> Example:
+    """The same story twice? If not, the two robots have exchanged their sizes."""
+    label = dice.pick((0, 1))
+    robots = Robots(dice, WORLD)
+    order = settle(Order(dice, WORLD, robots.names), obeyed=dice.flip())
+    first = told(introduce(dice, robots), give(dice, order), outcome(dice, order))
+    told_again = robots.swapped() if dice.flip() else dict(robots)
+    if not label:
+        sizes = {"first_size": told_again["second_size"], "second_size": told_again["first_size"]}
+        told_again |= sizes
+    return Example((first, told(introduce(dice, told_again), give(dice, order), outcome(dice, order))), label)
+
+
+def similar_people(dice: Dice) -> Example:
+    """The same story twice? If not, the two people have exchanged their orders; what is done stays."""
+    label = dice.pick((0, 1))
+    robots = Robots(dice, WORLD)
+    one = settle(Order(dice, WORLD, robots.names), obeyed=dice.flip())
+    two = settle(Order(dice, WORLD, robots.names, before=one), obeyed=dice.flip())
+    first = story_of(dice, robots, [one, two], OUTCOME, moods=0.0)
+    exchanged = [one.changed(person=two["person"]), two.changed(person=one["person"])]
+    orders = [one, two] if label else exchanged
+    orders = orders[::-1] if dice.flip() else orders
+    blocks = [chain(give(dice, order), tell(dice, OUTCOME[order["kind"]], order)) for order in orders]
+    return Example((first, told(introduce_again(dice, robots), *blocks)), label)
+
+
 TASKS: dict[str, Callable[[Dice], Example]] = {
     "classify": classify,
     "entail": entail,
     "similar_order": similar_order,
     "similar_mirror": similar_mirror,
+    "similar_sizes": similar_sizes,
+    "similar_people": similar_people,
     "choose": choose,
 }
 LABELS: dict[str, tuple[str, ...]] = {
@@ -128,6 +157,8 @@ LABELS: dict[str, tuple[str, ...]] = {
     "entail": ("false", "unknown", "true"),
     "similar_order": ("different", "same"),
     "similar_mirror": ("different", "same"),
+    "similar_sizes": ("different", "same"),
+    "similar_people": ("different", "same"),
     "choose": ("first", "second", "third", "fourth"),
 }
 

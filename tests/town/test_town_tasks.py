@@ -14,6 +14,7 @@ from course_lib.town.tasks import choose, classify, entail
 N = 1000
 TRAIN, TEST = range(N), range(10**6, 10**6 + N)
 CHANCE = {"classify": 1 / 2, "entail": 1 / 3, "similar_order": 1 / 2, "similar_mirror": 1 / 2, "choose": 1 / 4}
+CHANCE |= {"similar_sizes": 1 / 2, "similar_people": 1 / 2}
 EXAMPLES = {name: [task(name, seed) for seed in TRAIN] for name in TASKS}
 
 

@@ -1,0 +1,202 @@
+"""Fine-tuning as GPT-1 was fine-tuned: one task, a few epochs, two losses."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from course_lib.training import adamw
+
+from .batches import Batch, Encoded, collate, epoch
+from .heads import TaskModel, at_extract
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What GPT-1's paper and code say (Radford et al. 2018, section 4.1). A small model wants a larger learning rate.
+
+    `warmup` is a fraction of all steps. `lm_mean` says over what the language-modelling loss is averaged: each
+    "sequence", then all of them (GPT-1's code), or all "tokens" alike (transformers). GPT-1 also had dropout 0.1 inside
+    the model, which is the model's business here. Raises ValueError for numbers that make no sense.
+    """
+
+    lr: float = 6.25e-5
+    batch_size: int = 32
+    epochs: int = 3
+    warmup: float = 0.002
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    lm_weight: float = 0.5
+    lm_mean: Literal["sequence", "token"] = "sequence"
+    betas: tuple[float, float] = (0.9, 0.999)
+    similar_lengths: int = 1  # so many batches at a time are sorted by length, to save padding
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "epochs", "similar_lengths"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
+        if not 0 <= self.warmup < 1:
+            raise ValueError(f"warmup is {self.warmup}: it is a fraction of the steps, from 0 to below 1")
+        if self.lm_weight < 0:
+            raise ValueError(f"lm_weight is {self.lm_weight}: a negative one would make the language model worse")
+
+    def steps(self, n_examples: int) -> int:
+        """Count the steps. The last batch of an epoch may be smaller (GPT-1's code leaves it out)."""
+        return self.epochs * math.ceil(n_examples / self.batch_size)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: how many were taken with it, both losses in nats, and the share of its examples that were right."""
+
+    step: int
+    task_loss: float
+    lm_loss: float
+    accuracy: float
+
+
+def finetune(
+    task: TaskModel,
+    examples: Sequence[Encoded],
+    settings: Settings = Settings(),
+    start: int = 0,
+    optimisers: list[torch.optim.Optimizer] | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Iterator[Step]:
+    """Train on labelled examples, and yield what each step gave.
+
+    A generator: the caller's loop may show progress (`tqdm(finetune(…), total=settings.steps(len(examples)))`), test,
+    or stop. To go on with a run, give the `optimisers` it had and `start`, the steps it has taken: order and dropout
+    come from the seed and the step alone. With `dtype` bfloat16 matrix products are taken in it.
+    Raises ValueError for no examples or a label that the task does not have, FloatingPointError for a loss that is no
+    number.
+    """
+    if not examples:
+        raise ValueError("0 examples to train on: there must be at least 1")
+    steps = settings.steps(len(examples))
+    optimisers = finetune_optimisers(task, settings) if optimisers is None else optimisers
+    batches = every_batch(examples, settings, start)
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+    old_rows = task.model.wte.weight[:-3].detach().clone() if task.only_new_tokens else None
+    for step in range(start, steps):
+        task.train()
+        batch = next(batches).to(task.head.weight.device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed * 1_000_003 + step)  # dropout
+            with torch.autocast(task.head.weight.device.type, dtype, enabled=dtype != torch.float32):
+                scores, task_loss, lm_loss = losses(task, batch, settings.lm_weight, settings.lm_mean)
+        loss = task_loss + settings.lm_weight * lm_loss
+        if not math.isfinite(loss.item()):
+            raise FloatingPointError(f"the loss at step {step} is {loss.item()}: lower the learning rate")
+        task.zero_grad()
+        loss.backward()
+        if old_rows is not None:
+            task.model.wte.weight.grad[:-3] = 0
+        torch.nn.utils.clip_grad_norm_(task.parameters(), settings.clip)
+        for optimiser in optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = group["initial_lr"] * warmup_linear(step, steps, settings.warmup)
+            optimiser.step()
+        if old_rows is not None:
+            with torch.no_grad():
+                task.model.wte.weight[:-3] = old_rows  # weight decay moved them
+        right = (scores.argmax(-1) == batch.labels).double().mean()
+        yield Step(step + 1, task_loss.item(), lm_loss.item(), right.item())
+
+
+def finetune_optimisers(task: TaskModel, settings: Settings) -> list[torch.optim.Optimizer]:
+    """AdamW with GPT-1's numbers: decoupled weight decay for matrices, none for vectors."""
+    return adamw(task, settings.lr, settings.weight_decay, settings.betas)
+
+
+def warmup_linear(step: int, n_steps: int, warmup: float = 0.002) -> float:
+    """Give the factor on the learning rate that GPT-1's code uses: up to `warmup` of all steps, then down to 0.
+
+    Two quirks of that code are kept. The way up is multiplied by 1 − x as well, so that 1 is never reached; and step 0
+    has factor 0: it moves nothing (unless warmup is 0).
+    """
+    x = step / n_steps
+    return (x / warmup if x <= warmup and warmup else 1.0) * (1 - x)
+
+
+def every_batch(examples: Sequence[Encoded], settings: Settings, start: int = 0) -> Iterator[Batch]:
+    """Yield the batches of all epochs, without the first `start`."""
+    per_epoch = settings.steps(len(examples)) // settings.epochs
+    for number in range(start // per_epoch, settings.epochs):
+        batches = epoch(examples, settings.batch_size, settings.seed, number, settings.similar_lengths)
+        for i, these in enumerate(batches):
+            if number * per_epoch + i >= start:
+                yield collate(these)
+
+
+def losses(
+    task: TaskModel, batch: Batch, lm_weight: float = 0.5, lm_mean: Literal["sequence", "token"] = "sequence"
+) -> tuple[Float[Tensor, "B N"], Float[Tensor, ""], Float[Tensor, ""]]:
+    """Give the scores, the task's loss and the language-modelling loss, both in nats; 0 for the latter at weight 0."""
+    hidden = task.hidden(batch.ids)  # [B, K, T] -> [B, K, T, C]
+    scores = task.scores(at_extract(hidden, batch.extract))  # -> [B, K, C] -> [B, N]
+    task_loss = classification_loss(scores.float(), batch.labels)
+    if lm_weight == 0:
+        return scores, task_loss, torch.zeros_like(task_loss)
+    logits = hidden[:, :, :-1] @ task.model.wte.weight.T  # [B, K, T − 1, C] @ [C, V] -> [B, K, T − 1, V]
+    lm_loss = language_loss(logits.float().flatten(0, 1), batch.ids.flatten(0, 1), batch.extract.flatten(), lm_mean)
+    return scores, task_loss, lm_loss
+
+
+def classification_loss(scores: Float[Tensor, "B N"], labels: Int[Tensor, " B"]) -> Float[Tensor, ""]:
+    """Mean cross-entropy of the right labels, in nats. Raises ValueError for a label that has no score."""
+    if (bad := labels[(labels < 0) | (labels >= scores.shape[1])]).numel():
+        raise ValueError(f"label {bad[0].item()} is out of range: {scores.shape[1]} scores have labels from 0")
+    return F.cross_entropy(scores, labels)
+
+
+def language_loss(
+    logits: Float[Tensor, "R T1 V"],
+    ids: Int[Tensor, "R T"],
+    extract: Int[Tensor, " R"],
+    mean: Literal["sequence", "token"] = "sequence",
+) -> Float[Tensor, ""]:
+    """Predict each token up to and with the extract token from those before it: nats per token, padding left out.
+
+    Averaged over each sequence and then over sequences (GPT-1's code), or over all tokens (transformers).
+    """
+    is_text = torch.arange(1, ids.shape[1], device=ids.device) <= extract[:, None]  # [R, T1]
+    nats = F.cross_entropy(logits.transpose(1, 2), ids[:, 1:], reduction="none") * is_text  # [R, T1]
+    if mean == "token":
+        return nats.sum() / is_text.sum()
+    return (nats.sum(1) / is_text.sum(1)).mean()  # [R] -> one number
+
+
+@torch.no_grad()
+def predict(
+    task: TaskModel, examples: Sequence[Encoded], batch_size: int = 100, dtype: torch.dtype = torch.float32
+) -> Float[Tensor, "n N"]:
+    """Score examples without dropout, in their order."""
+    if not examples:
+        raise ValueError("0 examples to score: there must be at least 1")
+    was_training, device = task.training, task.head.weight.device
+    task.eval()
+    order = sorted(range(len(examples)), key=lambda i: examples[i].length)  # neighbours of one length: little padding
+    parts = []
+    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        for i in range(0, len(order), batch_size):
+            batch = collate([examples[j] for j in order[i : i + batch_size]]).to(device)
+            parts.append(task(batch.ids, batch.extract))
+    task.train(was_training)
+    return torch.cat(parts)[torch.tensor(order).argsort().to(device)]
+
+
+def accuracy(
+    task: TaskModel, examples: Sequence[Encoded], batch_size: int = 100, dtype: torch.dtype = torch.float32
+) -> float:
+    """Give the share of examples whose highest score is the label's."""
+    answers = predict(task, examples, batch_size, dtype).argmax(-1).tolist()
+    return sum(answer == example.label for answer, example in zip(answers, examples)) / len(examples)
