@@ -1,6 +1,6 @@
 """Fine-tuning as in GPT-1: four input formats, three new tokens, one new linear layer, two losses."""
 
-from .batches import Batch, Encoded, Form, collate, encode_example, epoch, town_form
+from .batches import FORMS, Batch, Encoded, collate, encode_example, epoch, town_form
 from .formats import (
     SpecialTokens,
     format_classification,
@@ -24,9 +24,9 @@ from .tuning import (
 from .zero_shot import Thresholds, continuation_nats, fit_thresholds, surprises, zero_shot
 
 __all__ = [
+    "FORMS",
     "Batch",
     "Encoded",
-    "Form",
     "Settings",
     "SpecialTokens",
     "Step",

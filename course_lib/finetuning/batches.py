@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from .formats import (
     format_similarity,
 )
 
-Form = Literal["classification", "entailment", "similarity", "multiple_choice"]
+FORMS = ("classification", "entailment", "similarity", "multiple_choice")
 PADDING = 0  # any id will do: nothing looks at what stands behind it
 
 
@@ -50,7 +49,14 @@ class Batch:
         return Batch(self.ids.to(device), self.extract.to(device), self.labels.to(device))
 
 
-def town_form(task: str) -> Form:
+def check_form(form: str) -> str:
+    """Give the format's name back. Raises ValueError for an unknown one."""
+    if form not in FORMS:
+        raise ValueError(f"no format called {form!r}: choose one of {', '.join(FORMS)}")
+    return form
+
+
+def town_form(task: str) -> str:
     """Say which of the four formats a task of the town takes. Raises ValueError for an unknown task."""
     if task not in LABELS:
         raise ValueError(f"no task called {task!r}: choose one of {', '.join(LABELS)}")
@@ -60,13 +66,14 @@ def town_form(task: str) -> Form:
 
 
 def encode_example(
-    example: Example, form: Form, tokenizer: Tokenizer, special: SpecialTokens, n_ctx: int, truncate: bool = False
+    example: Example, form: str, tokenizer: Tokenizer, special: SpecialTokens, n_ctx: int, truncate: bool = False
 ) -> Encoded:
     """Bring an example of the town into one of the four formats.
 
     Each text begins with a space, as sentences inside a document do, so that every word is one token wherever it
     stands. Errors are those of the formats.
     """
+    check_form(form)
     texts = [tokenizer.encode(" " + text) for text in example.texts]
     options = [tokenizer.encode(" " + option) for option in example.options]
     if form == "classification":

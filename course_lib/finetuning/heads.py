@@ -1,14 +1,13 @@
 """From hidden states to answers: three new tokens, one new linear layer."""
 
 from dataclasses import replace
-from typing import get_args
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .batches import Form
+from .batches import check_form
 from .formats import SpecialTokens
 
 
@@ -35,13 +34,11 @@ class TaskModel(nn.Module):
     Raises ValueError for an unknown form, or fewer than two labels.
     """
 
-    def __init__(self, model: nn.Module, form: Form, n_labels: int = 2, dropout: float = 0.1, seed: int = 0) -> None:
+    def __init__(self, model: nn.Module, form: str, n_labels: int = 2, dropout: float = 0.1, seed: int = 0) -> None:
         super().__init__()
-        if form not in get_args(Form):
-            raise ValueError(f"no format called {form!r}: choose one of {', '.join(get_args(Form))}")
         if n_labels < 2:
             raise ValueError(f"n_labels is {n_labels}: a task has at least 2 (a choice counts its candidates itself)")
-        self.model, self.form, self.dropout = model, form, dropout
+        self.model, self.form, self.dropout = model, check_form(form), dropout
         self.only_new_tokens = False  # of the embedding: see `freeze`
         self.head = nn.Linear(model.wte.embedding_dim, 1 if form == "multiple_choice" else n_labels)
         with torch.no_grad():

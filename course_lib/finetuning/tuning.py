@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -16,13 +15,19 @@ from .batches import Batch, Encoded, collate, epoch
 from .heads import TaskModel, at_extract
 
 
+def check_mean(mean: str) -> None:
+    """Raise ValueError for an unknown way to average."""
+    if mean not in ("sequence", "token"):
+        raise ValueError(f"the mean is over {mean!r}: choose sequence (each first) or token (all alike)")
+
+
 @dataclass(frozen=True)
 class Settings:
     """What GPT-1's paper and code say (Radford et al. 2018, section 4.1). A small model wants a larger learning rate.
 
     `warmup` is a fraction of all steps. `lm_mean` says over what the language-modelling loss is averaged: each
-    "sequence", then all of them (GPT-1's code), or all "tokens" alike (transformers). GPT-1 also had dropout 0.1 inside
-    the model, which is the model's business here. Raises ValueError for numbers that make no sense.
+    "sequence", then all of them (GPT-1's code), or over every "token" alike (transformers). GPT-1 also had dropout 0.1
+    inside the model, which is the model's business here. Raises ValueError for numbers that make no sense.
     """
 
     lr: float = 6.25e-5
@@ -32,7 +37,7 @@ class Settings:
     weight_decay: float = 0.01
     clip: float = 1.0
     lm_weight: float = 0.5
-    lm_mean: Literal["sequence", "token"] = "sequence"
+    lm_mean: str = "sequence"
     betas: tuple[float, float] = (0.9, 0.999)
     similar_lengths: int = 1  # so many batches at a time are sorted by length, to save padding
     seed: int = 0
@@ -45,6 +50,8 @@ class Settings:
             raise ValueError(f"warmup is {self.warmup}: it is a fraction of the steps, from 0 to below 1")
         if self.lm_weight < 0:
             raise ValueError(f"lm_weight is {self.lm_weight}: a negative one would make the language model worse")
+
+        check_mean(self.lm_mean)
 
     def steps(self, n_examples: int) -> int:
         """Count the steps. The last batch of an epoch may be smaller (GPT-1's code leaves it out)."""
@@ -138,7 +145,7 @@ def every_batch(examples: Sequence[Encoded], settings: Settings, start: int = 0)
 
 
 def losses(
-    task: TaskModel, batch: Batch, lm_weight: float = 0.5, lm_mean: Literal["sequence", "token"] = "sequence"
+    task: TaskModel, batch: Batch, lm_weight: float = 0.5, lm_mean: str = "sequence"
 ) -> tuple[Float[Tensor, "B N"], Float[Tensor, ""], Float[Tensor, ""]]:
     """Give the scores, the task's loss and the language-modelling loss, both in nats; 0 for the latter at weight 0."""
     hidden = task.hidden(batch.ids)  # [B, K, T] -> [B, K, T, C]
@@ -162,12 +169,13 @@ def language_loss(
     logits: Float[Tensor, "R T1 V"],
     ids: Int[Tensor, "R T"],
     extract: Int[Tensor, " R"],
-    mean: Literal["sequence", "token"] = "sequence",
+    mean: str = "sequence",
 ) -> Float[Tensor, ""]:
     """Predict each token up to and with the extract token from those before it: nats per token, padding left out.
 
     Averaged over each sequence and then over sequences (GPT-1's code), or over all tokens (transformers).
     """
+    check_mean(mean)
     is_text = torch.arange(1, ids.shape[1], device=ids.device) <= extract[:, None]  # [R, T1]
     nats = F.cross_entropy(logits.transpose(1, 2), ids[:, 1:], reduction="none") * is_text  # [R, T1]
     if mean == "token":

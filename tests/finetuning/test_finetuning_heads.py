@@ -229,6 +229,7 @@ def part(name):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda: TaskModel(gpt(), "regression"), "no format called 'regression': choose one of classification, ent"),
         (lambda: TaskModel(gpt(), "entailment", 1), "n_labels is 1"),
         (lambda: freeze(TaskModel(gpt(), "entailment"), 4), "4 layers cannot be frozen: the model has 3"),
         (lambda: freeze(TaskModel(gpt(), "entailment"), -1), "-1 layers"),

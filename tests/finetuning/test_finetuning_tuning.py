@@ -158,6 +158,7 @@ def test_predict_keeps_the_order_and_the_mode():
         (lambda: Settings(epochs=0), ValueError, "epochs is 0"),
         (lambda: Settings(warmup=1.5), ValueError, "warmup is 1.5: it is a fraction"),
         (lambda: Settings(lm_weight=-1.0), ValueError, "lm_weight is -1.0"),
+        (lambda: Settings(lm_mean="sum"), ValueError, "the mean is over 'sum': choose sequence"),
         (lambda: next(finetune(small()[0], [])), ValueError, "0 examples to train on"),
         (lambda: predict(small()[0], []), ValueError, "0 examples to score"),
         (lambda: next(finetune(small()[0], [Encoded(((1, 12),), 2)])), ValueError, "label 2 is out of range: 2 scores"),

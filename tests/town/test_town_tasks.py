@@ -72,6 +72,18 @@ def test_choose_has_exactly_one_true_option():
         assert [fact in done for fact in facts] == [i == e.label for i in range(4)]
 
 
+def test_swapped_sizes_and_people_are_different_and_no_word_changes():
+    size = re.compile(r"(\w+)(?:,| is)? (?:is )?(?:a )?(tiny|small|big|huge)")
+    person = re.compile(r"(\w+) (?:says:|asks|wants).*?the (\w+)")
+    for name, pattern in (("similar_sizes", size), ("similar_people", person)):
+        for e in EXAMPLES[name]:
+            first, second = (set(pattern.findall(text)) for text in e.texts)
+            assert len(first) == len(second) == 2
+            assert (first == second) == bool(e.label)
+            assert {word for pair in first for word in pair} == {word for pair in second for word in pair}
+            assert sorted(orders_of(e.texts[0])) == sorted(orders_of(e.texts[1]))
+
+
 @pytest.mark.parametrize("name", ["similar_order", "similar_mirror"])
 def test_same_means_the_same_orders_and_outcomes(name):
     for e in EXAMPLES[name]:
@@ -89,6 +101,17 @@ def test_words_alone_stay_near_chance(name):
     test = [task(name, seed) for seed in TEST]
     assert abs(baselines.majority(EXAMPLES[name], test) - CHANCE[name]) < 0.06
     assert baselines.bag_of_words(EXAMPLES[name], test) < CHANCE[name] + 0.06
+
+
+def test_pairs_of_words_give_some_similarities_away():
+    """"not white" in both texts, or in one: neighbours tell something of who wants what. Of sizes they tell nothing."""
+
+    def by_pairs(name):
+        return baselines.bigrams(EXAMPLES[name], [task(name, seed) for seed in TEST])
+
+    assert by_pairs("similar_sizes") < 0.56
+    assert by_pairs("similar_people") < 0.66
+    assert 0.6 < by_pairs("similar_order") < 0.8
 
 
 @pytest.mark.parametrize(
