@@ -8,6 +8,7 @@ from .parameter_treemap import ParameterTreemap
 from .picture import Picture, show
 from .plots import attention_map, count_table, distribution, lines, token_strip, visible
 from .sampler import LiveSampler
+from .sentinel_builder import Gaps, SentinelBuilder
 from .style import PALETTE, SERIES, use_style
 from .training_steps import Copy, TrainingSteps
 from .trees import merge_tree
@@ -18,6 +19,7 @@ __all__ = [
     "SERIES",
     "Copy",
     "DragQuery",
+    "Gaps",
     "HeadPicker",
     "LiveSampler",
     "Look",
@@ -26,6 +28,7 @@ __all__ = [
     "ParameterTreemap",
     "Picture",
     "ResidualDepth",
+    "SentinelBuilder",
     "Temperature",
     "TrainingSteps",
     "TwinWidget",
