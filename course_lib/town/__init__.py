@@ -1,6 +1,7 @@
 """Robot Town: a small grammar of orders and robots, whose every text has a known probability."""
 
 from . import baselines, labeler
+from .demonstrations import Demonstration, demonstration
 from .documents import KINDS, MIXES, WORDS, Document, document, documents, entropy_floor
 from .exact import END, entropy, next_words, probability, texts
 from .labeler import Labeler
@@ -16,11 +17,13 @@ __all__ = [
     "TASKS",
     "WORDS",
     "WORLD",
+    "Demonstration",
     "Document",
     "Example",
     "Labeler",
     "World",
     "baselines",
+    "demonstration",
     "document",
     "documents",
     "entropy",

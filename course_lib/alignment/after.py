@@ -1,0 +1,79 @@
+"""What came after PPO, on the same preferences: best-of-n, DPO and GRPO."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .chat import Batch, log_probs
+from .ppo import Mask, Tokens, clipped_surrogate, kl_k3
+
+
+def best_of_n(answers: Sequence[Sequence[int]], scores: Float[Tensor, " N"]) -> Sequence[int]:
+    """The answer with the highest score (Stiennon et al. 2020). No weight is changed."""
+    if len(answers) != len(scores) or not answers:
+        raise ValueError(f"{len(answers)} answers and {len(scores)} scores: give one score to each, at least one")
+    return answers[int(scores.argmax())]
+
+
+def best_of_n_kl(n: int) -> float:
+    """KL(best of n ‖ one sample) ≤ ln n − (n − 1)/n nats; equal where no two answers have the same score."""
+    if n < 1:
+        raise ValueError(f"n is {n}: draw at least one answer")
+    return math.log(n) - (n - 1) / n
+
+
+def sequence_log_prob(model: nn.Module, batch: Batch) -> Float[Tensor, " B"]:
+    """log p of each whole answer, end token included, given its prompt."""
+    logp = log_probs(model(batch.ids[:, :-1]), batch.ids[:, 1:])  # [B, T - 1]
+    return torch.where(batch.answer[:, 1:], logp, 0.0).sum(1)
+
+
+def dpo_loss(
+    better: Float[Tensor, " B"],
+    worse: Float[Tensor, " B"],
+    ref_better: Float[Tensor, " B"],
+    ref_worse: Float[Tensor, " B"],
+    beta: float = 0.1,
+) -> Float[Tensor, ""]:
+    """Direct preference optimisation (Rafailov et al. 2023, eq. 7), from the log-probabilities of whole answers.
+
+    −log σ(β [(log π − log π_ref)(better) − (log π − log π_ref)(worse)]): the reward loss with the reward that
+    would make π the optimum under KL, β log π/π_ref.
+    """
+    if beta <= 0:
+        raise ValueError(f"beta is {beta}: it must be above 0")
+    return -F.logsigmoid(beta * ((better - ref_better) - (worse - ref_worse))).mean()
+
+
+def group_advantages(scores: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:
+    """Each answer's score, less the mean of its group of K answers to one prompt, over the group's standard deviation.
+
+    GRPO (Shao et al. 2024): the group takes the place of a value function. The deviation is the unbiased one; where
+    all K scores are the same the group teaches nothing and gets 0.
+    """
+    if scores.shape[1] < 2:
+        raise ValueError(f"K = {scores.shape[1]} answer per prompt: a group needs at least two")
+    centred = scores - scores.mean(1, keepdim=True)
+    return centred / (scores.std(1, keepdim=True) + 1e-4)
+
+
+def grpo_loss(
+    logp: Tokens,
+    old_logp: Tokens,
+    ref_logp: Tokens,
+    advantages: Float[Tensor, " B"],
+    mask: Mask,
+    beta: float = 0.04,
+    clip: float = 0.2,
+) -> Float[Tensor, ""]:
+    """The clipped surrogate with one advantage per answer, and β k3 in the loss instead of in the reward.
+
+    Shao et al. average within each answer first and then over answers; here, too.
+    """
+    per_token = clipped_surrogate(logp, old_logp, advantages[:, None], mask, clip) + beta * kl_k3(logp, ref_logp)
+    per_answer = torch.where(mask, per_token, 0.0).sum(1) / mask.sum(1).clamp(min=1)  # [B, T] -> [B]
+    return per_answer.mean()

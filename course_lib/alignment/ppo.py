@@ -1,0 +1,108 @@
+"""Step 3, proximal policy optimisation on a language model (Schulman et al. 2017; Ziegler et al. 2019).
+
+The details are those of the published lm-human-preferences, named where others differ. Every array [B, T] speaks of
+the tokens that are predicted: entry t belongs to ids[:, t + 1], and `mask` is True where that token is the answer's.
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from .chat import masked_mean
+
+Tokens = Float[Tensor, "B T"]
+Mask = Bool[Tensor, "B T"]
+
+
+def gae(rewards: Tokens, values: Tokens, mask: Mask, gamma: float = 1.0, lam: float = 0.95) -> tuple[Tokens, Tokens]:
+    """Generalised advantage estimation (Schulman et al. 2016, eq. 16): (advantages, returns).
+
+        δ_t = r_t + γ V_{t+1} − V_t        A_t = δ_t + γ λ A_{t+1}        R_t = A_t + V_t
+
+    After the last token of an answer there is nothing: V and A are 0 there. λ = 0 is one-step TD, λ = 1 is the Monte
+    Carlo return less the value. Entries outside the mask are 0.
+    """
+    if not (rewards.isfinite() | ~mask).all():
+        raise ValueError(f"a reward is {rewards[mask & ~rewards.isfinite()][0].item()}: rewards must be finite numbers")
+    values = torch.where(mask, values, 0.0)
+    advantages = torch.zeros_like(values)
+    after_value = after_advantage = torch.zeros_like(values[:, 0])
+    for t in reversed(range(values.shape[1])):
+        delta = rewards[:, t] + gamma * after_value - values[:, t]  # [B]
+        advantages[:, t] = torch.where(mask[:, t], delta + gamma * lam * after_advantage, 0.0)
+        after_value, after_advantage = values[:, t], advantages[:, t]
+    return advantages, advantages + values
+
+
+def whiten(x: Tokens, mask: Mask, shift_mean: bool = True) -> Tokens:
+    """Scale to variance 1 over the mask, and to mean 0 (or leave the mean where it was: `shift_mean=False`).
+
+    The variance is the biased one, divided by n, as in lm-human-preferences; trl divides by n − 1. Entries outside
+    the mask are 0.
+    """
+    mean = masked_mean(x, mask)
+    variance = masked_mean((x - mean) ** 2, mask)
+    white = (x - mean) * torch.rsqrt(variance + 1e-8)
+    return torch.where(mask, white if shift_mean else white + mean, 0.0)
+
+
+def token_rewards(scores: Float[Tensor, " B"], logp: Tokens, ref_logp: Tokens, mask: Mask, beta: float) -> Tokens:
+    """r_t = −β (log π − log π_ref) at every token of the answer, and the score on top at its last one."""
+    rewards = torch.where(mask, -beta * (logp - ref_logp), 0.0)
+    last = (mask * torch.arange(mask.shape[1], device=mask.device)).max(1).values  # [B]
+    return rewards.scatter_add(1, last[:, None], torch.where(mask.any(1), scores, 0.0)[:, None])
+
+
+def ppo_loss(logp: Tokens, old_logp: Tokens, advantages: Tokens, mask: Mask, clip: float = 0.2) -> Float[Tensor, ""]:
+    """The clipped surrogate's mean over the mask (Schulman et al. 2017, eq. 7, with the sign of a loss)."""
+    return masked_mean(clipped_surrogate(logp, old_logp, advantages, mask, clip), mask)
+
+
+def clipped_surrogate(
+    logp: Tokens, old_logp: Tokens, advantages: Float[Tensor, "B _"], mask: Mask, clip: float = 0.2
+) -> Tokens:
+    """max(−A ρ, −A clip(ρ, 1 − ε, 1 + ε)) with ρ = π/π_old, for every token.
+
+    Raises FloatingPointError where a ratio inside the mask is no longer a finite number.
+    """
+    ratio = torch.where(mask, logp - old_logp, 0.0).exp()
+    if not ratio.isfinite().all():
+        raise FloatingPointError("a ratio π/π_old is not finite: lower the learning rate, or take fewer inner epochs")
+    return torch.maximum(-advantages * ratio, -advantages * ratio.clamp(1 - clip, 1 + clip))
+
+
+def value_loss(values: Tokens, old_values: Tokens, returns: Tokens, mask: Mask, clip: float = 0.2) -> Float[Tensor, ""]:
+    """½ mean over the mask of max((V − R)², (V_clipped − R)²), where V_clipped stays within `clip` of the old value."""
+    clipped = old_values + (values - old_values).clamp(-clip, clip)
+    return 0.5 * masked_mean(torch.maximum((values - returns) ** 2, (clipped - returns) ** 2), mask)
+
+
+def kl_k1(logp: Tensor, ref_logp: Tensor) -> Tensor:
+    """log π − log π_ref: unbiased for KL(π ‖ π_ref) under samples of π, but single terms may be negative."""
+    return logp - ref_logp
+
+
+def kl_k2(logp: Tensor, ref_logp: Tensor) -> Tensor:
+    """½ (log π − log π_ref)²: never negative, little variance, biased."""
+    return 0.5 * (logp - ref_logp) ** 2
+
+
+def kl_k3(logp: Tensor, ref_logp: Tensor) -> Tensor:
+    """(ρ − 1) − log ρ with ρ = π_ref/π: never negative and unbiased. With ρ the other way round it is neither's."""
+    log_ratio = ref_logp - logp
+    return log_ratio.expm1() - log_ratio
+
+
+class AdaptiveKL:
+    """After n episodes β *= 1 + clip(KL/target − 1, ±0.2) · n/horizon: it follows a target (Ziegler et al. 2019)."""
+
+    def __init__(self, beta: float, target: float, horizon: int = 10_000) -> None:
+        if target <= 0 or horizon <= 0:
+            raise ValueError(f"target is {target} and horizon {horizon}: both must be above 0")
+        self.beta, self.target, self.horizon = beta, target, horizon
+
+    def update(self, kl: float, n: int) -> float:
+        """Take in the mean KL of n episodes; the new β."""
+        error = min(0.2, max(-0.2, kl / self.target - 1))
+        self.beta *= 1 + error * n / self.horizon
+        return self.beta
