@@ -1,5 +1,6 @@
-"""Models in PyTorch: GPT-2 and GPT-1, Transformer-XL and T5."""
+"""Models in PyTorch: GPT-2 and GPT-1, BERT, Transformer-XL and T5."""
 
+from .bert import BERT, BERTConfig
 from .cache import KVCache
 from .gpt import GPT, GPTConfig
 from .gpt1 import GPT1
@@ -17,6 +18,7 @@ from .t5 import T5, T5_SIZES, T5Config, count_t5_parameters
 from .transformer_xl import Memory, TransformerXL, TransformerXLConfig
 
 __all__ = [
+    "BERT",
     "DTYPES",
     "GPT",
     "GPT1",
@@ -25,6 +27,7 @@ __all__ = [
     "GPT3_ROWS",
     "T5",
     "T5_SIZES",
+    "BERTConfig",
     "GPTConfig",
     "KVCache",
     "Memory",

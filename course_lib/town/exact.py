@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
 from .dice import Script
@@ -48,6 +48,30 @@ def next_words(prefix: str, mix: str = "full", world: World = WORLD) -> dict[str
     return {word: p / total for word, p in sorted(weights.items(), key=lambda item: -item[1])}
 
 
+def fill_blank(before: str, after: str, mix: str = "full", world: World = WORLD) -> dict[str, float]:
+    """p(word | all that stands before and after it), exactly, the likeliest first; sums to 1.
+
+    The hole is one word wide, and `before` and `after` hold its spaces and marks: `"Bip paints it "`, `"."`.
+    Together they are a whole document. ValueError if no word makes one of them.
+    """
+    weights: dict[str, float] = {}
+
+    def fits(text: str) -> bool:
+        word = FIRST_WORD.match(text[len(before) :])
+        if not text.startswith(before) or not word:  # not yet at the hole
+            return before.startswith(text)
+        return agree(text[len(before) + word.end() :], after)
+
+    for text, _, script in roads(mix, world, fits):
+        word = text[len(before) : len(text) - len(after)]
+        if text == before + word + after:
+            weights[word] = weights.get(word, 0.0) + script.road
+    if not weights:
+        raise ValueError(f"no document of {mix!r} is {before!r}, one word, {after!r}")
+    total = math.fsum(weights.values())
+    return {word: p / total for word, p in sorted(weights.items(), key=lambda item: -item[1])}
+
+
 def entropy(mix: str = "full", world: World = WORLD) -> float:
     """The exact entropy of a document in nats: the mean of −log p over all texts, without sampling."""
     weights = kinds_of(mix)
@@ -86,19 +110,34 @@ def walk(
     mix: str, world: World, prefix: str = "", just_past: bool = False, symmetric: bool = False
 ) -> Iterator[tuple[str, str, Script]]:
     """All (text, kind, dice) whose text starts with the prefix; `just_past` stops telling right after it."""
-    roads: list[tuple[int, ...]] = [()]
-    while roads:
-        script = Script(roads.pop(), symmetric)
+
+    def past(text: str) -> bool:
+        return just_past and len(text) > len(prefix)
+
+    for text, kind, script in roads(mix, world, lambda text: agree(text, prefix), past, symmetric):
+        if text.startswith(prefix):
+            yield text, kind, script
+
+
+def roads(
+    mix: str,
+    world: World,
+    fits: Callable[[str], bool],
+    enough: Callable[[str], bool] = lambda text: False,
+    symmetric: bool = False,
+) -> Iterator[tuple[str, str, Script]]:
+    """Follow every road of the dice, as (text, kind, dice): until its text no longer `fits`, is `enough`, or is told."""
+    open_roads: list[tuple[int, ...]] = [()]
+    while open_roads:
+        script = Script(open_roads.pop(), symmetric)
         kind, pieces = tell_document(script, mix, world)
         text = ""
         for piece in pieces:
             text = (text + piece).lstrip()
-            past = len(text) > len(prefix)
-            if not agree(text, prefix) or (past and just_past):
+            if not fits(text) or enough(text):
                 break
-        roads += script.open
-        if text.startswith(prefix):
-            yield text, kind, script
+        open_roads += script.open
+        yield text, kind, script
 
 
 def agree(text: str, prefix: str) -> bool:

@@ -12,11 +12,12 @@ import time
 from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from course_lib.models import GPT, GPTConfig
@@ -162,7 +163,7 @@ def train_town(out: Path, recipe: Recipe, evaluate_every: int = 50, dtype: torch
     return model
 
 
-def resume(path: Path, model: GPT, optimisers: list, recipe: Recipe) -> tuple[list[dict], float]:
+def resume(path: Path, model: nn.Module, optimisers: list, recipe: Any) -> tuple[list[dict], float]:
     """Put a run back to where it was interrupted; return its log (empty for a new run) and the seconds it took."""
     if not path.exists():
         return [], 0.0

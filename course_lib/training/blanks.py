@@ -1,0 +1,78 @@
+"""Blanks: one word of a text is left out, and a model says what stood there. The town knows how good one can be at it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from course_lib.tokens import Tokenizer
+from course_lib.town import document
+
+from .probes import HELD_OUT
+
+WORD = re.compile(r"(?<= )\w+")  # with a space before it: one token, blank or not
+
+
+@dataclass(frozen=True)
+class Blank:
+    """A text with a hole: what stands before it and after it, and the word that stood there. Spaces stay outside."""
+
+    before: str
+    word: str
+    after: str
+    kind: str
+
+    def filled(self, word: str) -> str:
+        """The whole text with this word in the hole."""
+        return self.before + word + self.after
+
+
+def blank(number: int, mix: str = "full") -> Blank:
+    """Leave out one word of the document with this number, all its words but the first equally likely."""
+    told = document(number, mix)
+    hole = Random(f"blank/{mix}/{number}").choice(list(WORD.finditer(told.text)))
+    return Blank(told.text[: hole.start()], hole.group(), told.text[hole.end() :], told.kind)
+
+
+def blanks(n: int, first: int = HELD_OUT, mix: str = "full") -> list[Blank]:
+    """Leave out one word of each of n documents that training never uses."""
+    return [blank(number, mix) for number in range(first, first + n)]
+
+
+def blank_ids(hole: Blank, tokenizer: Tokenizer) -> list[int]:
+    """Encode a text with a hole as BERT reads it: [CLS] before [MASK] after [SEP]."""
+    special = tokenizer.special_tokens
+    before, after = tokenizer.encode(hole.before.removesuffix(" ")), tokenizer.encode(hole.after)
+    return [special["[CLS]"], *before, special["[MASK]"], *after, special["[SEP]"]]
+
+
+@torch.no_grad()
+def fill(
+    model: nn.Module, holes: Sequence[Blank], tokenizer: Tokenizer, batch_size: int = 50
+) -> Float[Tensor, "N V"]:
+    """Ask a BERT for the word in each hole: log q of every token, in nats."""
+    pad, mask = (tokenizer.special_tokens[name] for name in ("[PAD]", "[MASK]"))
+    rows = [torch.tensor(blank_ids(hole, tokenizer)) for hole in holes]
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))  # neighbours of one length: little padding
+    log_q = torch.empty(len(rows), tokenizer.vocab_size)
+    for start in range(0, len(rows), batch_size):
+        these = order[start : start + batch_size]
+        ids = nn.utils.rnn.pad_sequence([rows[i] for i in these], batch_first=True, padding_value=pad)  # [B, T]
+        hidden = model.hidden(ids, visible=(ids != pad)[:, None])  # [B, T] -> [B, T, C]
+        log_q[these] = model.unembed(hidden[ids == mask]).float().log_softmax(-1)  # [B, C] -> [B, V]
+    return log_q
+
+
+def word_ids(words: Sequence[str], tokenizer: Tokenizer) -> list[int]:
+    """Give the one token of each word, with its space. Raises ValueError for a word that takes several."""
+    ids = []
+    for word in words:
+        these = tokenizer.encode(" " + word)
+        if len(these) != 1:
+            raise ValueError(f"{word!r} takes {len(these)} tokens: a blank is one token wide")
+        ids += these
+    return ids
