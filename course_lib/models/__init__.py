@@ -5,11 +5,14 @@ from .cache import KVCache
 from .gpt import GPT, GPTConfig
 from .gpt1 import GPT1
 from .sizes import (
+    BERT_SIZES,
     DTYPES,
     GPT1_SIZE,
     GPT2_SIZES,
     GPT3_ROWS,
     PublishedRow,
+    bert_parameter_table,
+    count_bert_parameters,
     count_parameters,
     parameter_table,
     weight_bytes,
@@ -19,6 +22,7 @@ from .transformer_xl import Memory, TransformerXL, TransformerXLConfig
 
 __all__ = [
     "BERT",
+    "BERT_SIZES",
     "DTYPES",
     "GPT",
     "GPT1",
@@ -35,6 +39,8 @@ __all__ = [
     "T5Config",
     "TransformerXL",
     "TransformerXLConfig",
+    "bert_parameter_table",
+    "count_bert_parameters",
     "count_parameters",
     "count_t5_parameters",
     "parameter_table",

@@ -7,12 +7,16 @@ before the output, which is tied here too, stands a small network of its own.
 Shape letters: B batch, T time (positions), C channels (n_embd), H heads, D head size, V vocabulary.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from . import checkpoints
+from .bert_files import BERT_FILES, files_of, read_settings
 
 GELUS = {"tanh": "tanh", "erf": "none"}  # our names -> torch's
 
@@ -97,7 +101,7 @@ class Block(nn.Module):
 
 
 class BERT(nn.Module):
-    """BERT: three embeddings and a LayerNorm, a stack of blocks, the masked-LM head with an output tied to the words."""
+    """BERT: three embeddings and a LayerNorm, a stack of blocks, the masked-LM head, an output tied to the words."""
 
     def __init__(self, config: BERTConfig) -> None:
         super().__init__()
@@ -124,7 +128,7 @@ class BERT(nn.Module):
 
         `segments` says to which segment each token belongs, all to the first if it is None. `visible[b, i, j]` says
         whether position i may look at position j, everywhere if it is None; for texts with padding it is
-        `(ids != pad)[:, None]`. Raises ValueError for more than n_ctx positions, an id or a segment that does not exist.
+        `(ids != pad)[:, None]`. Raises ValueError for more than n_ctx positions, an unknown id or segment.
         """
         return self.unembed(self.hidden(ids, segments, visible))  # [B, T] -> [B, T, C] -> [B, T, V]
 
@@ -145,10 +149,10 @@ class BERT(nn.Module):
         if ids.shape[1] > self.config.n_ctx:
             raise ValueError(f"{ids.shape[1]} tokens exceed n_ctx = {self.config.n_ctx}")
         segments = torch.zeros_like(ids) if segments is None else segments
-        for name, numbers, size in (("token id", ids, len(self.wte.weight)), ("segment", segments, len(self.wse.weight))):
-            if (bad := numbers[(numbers < 0) | (numbers >= size)]).numel():
-                raise ValueError(f"there is no {name} {bad[0].item()}: they run from 0 to {size - 1}")
-        return self.ln_e(self.wte(ids) + self.wpe.weight[: ids.shape[1]] + self.wse(segments))  # -> [B, T, C]
+        for name, numbers, table in (("token id", ids, self.wte), ("segment", segments, self.wse)):
+            if (bad := numbers[(numbers < 0) | (numbers >= len(table.weight))]).numel():
+                raise ValueError(f"there is no {name} {bad[0].item()}: they run from 0 to {len(table.weight) - 1}")
+        return self.ln_e(self.wte(ids) + self.wpe.weight[: ids.shape[1]] + self.wse(segments))  # [B, T] -> [B, T, C]
 
     def unembed(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
         """Turn hidden states once more, and compare them with the embedding of every token."""
@@ -162,6 +166,31 @@ class BERT(nn.Module):
         if self.pooler is None:
             raise ValueError("this BERT has no pooler: make it with BERTConfig(pooler=True)")
         return self.pooler(x[:, 0]).tanh()  # [B, T, C] -> [B, C]
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write config.json and model.safetensors, which transformers' BertForMaskedLM opens too."""
+        weights = self.state_dict()
+        sizes = {name: size for name, size in asdict(self.config).items() if name not in ("gelu", "pooler")}
+        sizes["n_inner"] = 4 * self.config.n_embd
+        checkpoints.write(folder, sizes, weights, files_of(weights, self.config.gelu))
+
+    @classmethod
+    def from_pretrained(
+        cls, name_or_folder: str | Path, dtype: torch.dtype | None = torch.float32, download: bool = True
+    ) -> "BERT":
+        """Open "bert-base-uncased", "bert-large-uncased", their cased sisters, another BERT of the Hub, or a folder.
+
+        `dtype`, `download` and errors are those of `GPT.from_pretrained`. The folder holds a masked-LM head, and
+        perhaps a pooler; the head for next sentences is left out.
+        """
+        folder = checkpoints.find(name_or_folder, download, BERT_FILES)
+        with checkpoints.NamesAndShapes():  # no numbers, no memory
+            model = cls(BERTConfig(**read_settings(folder)))
+        shapes = {name: weight.shape for name, weight in model.state_dict().items()}
+        old = any(name.endswith("LayerNorm.gamma") for name in checkpoints.read_names(folder))
+        files = files_of(shapes, model.config.gelu, old)
+        model.load_state_dict(checkpoints.read_weights(folder, shapes, dtype, files), assign=True)
+        return model
 
     def _initialise(self) -> None:
         """Draw all matrices from N(0, 0.02), as Hugging Face does (Google draws again what lies beyond 0.04)."""

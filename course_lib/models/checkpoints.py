@@ -149,7 +149,7 @@ def read_sizes(folder: Path, files: Files = GPT2) -> dict[str, int]:
     the network would be another than GPT-2 (or another kind, if `files` says so).
     """
     path = folder / "config.json"
-    config = _json(path)
+    config = read_config(folder)
     sizes = {ours: _first(config, theirs) for ours, theirs in files.sizes.items()}
     if lacking := [files.sizes[ours][0] for ours, size in sizes.items() if not isinstance(size, int)]:
         raise ValueError(f"{path} lacks {', '.join(lacking)}: is it a {files.kind} configuration?")
@@ -159,6 +159,16 @@ def read_sizes(folder: Path, files: Files = GPT2) -> dict[str, int]:
     if strange:
         raise ValueError(f"{path} describes another network than {files.kind}: {strange}")
     return sizes
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read config.json as it is. Raises FileNotFoundError where there is none, ValueError where it is no object."""
+    return _json(folder / "config.json")
+
+
+def read_names(folder: Path) -> set[str]:
+    """Read which weights the folder's files hold, by the names that they have there."""
+    return {name for path in _weight_files(folder) for name in read_header(path)}
 
 
 def read_weights(

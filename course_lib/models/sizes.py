@@ -1,4 +1,4 @@
-"""How large GPT-1, GPT-2 and GPT-3 are, counted to the last parameter.
+"""How large GPT-1, GPT-2, GPT-3 and BERT are, counted to the last parameter.
 
 No model is built for it. With vocabulary V, n_ctx positions, width C and L blocks, the output tied to the embedding:
 
@@ -9,6 +9,7 @@ The last term is the final LayerNorm, which GPT-1 does not have.
 
 from dataclasses import dataclass
 
+from .bert import BERTConfig
 from .gpt import GPTConfig
 
 # bytes per number; float8 is torch.float8_e4m3fn or _e5m2
@@ -24,6 +25,13 @@ GPT2_SIZES = {
 
 # Radford et al. 2018 and its code: 40,000 merges and 478 symbols. It lacks the final LayerNorm: final_norm=False.
 GPT1_SIZE = GPTConfig(vocab_size=40478, n_ctx=512, n_embd=768, n_layer=12, n_head=12)
+
+
+# Devlin et al. 2019, section 3. The published 110M and 340M are with the pooler
+BERT_SIZES = {
+    "bert-base-uncased": BERTConfig(pooler=True),
+    "bert-large-uncased": BERTConfig(n_layer=24, n_embd=1024, n_head=16, pooler=True),
+}
 
 
 @dataclass(frozen=True)
@@ -89,3 +97,30 @@ def count_parameters(config: GPTConfig | PublishedRow, final_norm: bool = True) 
 def weight_bytes(config: GPTConfig | PublishedRow, final_norm: bool = True) -> dict[str, int]:
     """Say how many bytes the weights alone take, for each type of number (no header, no buffers)."""
     return {dtype: size * count_parameters(config, final_norm) for dtype, size in DTYPES.items()}
+
+
+def bert_parameter_table(config: BERTConfig) -> dict[str, int]:
+    """Count a BERT's parameters of each kind of module, summed over all blocks, by our names.
+
+    "head" and "bias" fill blanks; all the rest, with a pooler, is what published counts mean: 109,482,240 in base.
+    """
+    c, layers = config.n_embd, config.n_layer
+    return {
+        "wte": config.vocab_size * c,
+        "wpe": config.n_ctx * c,
+        "wse": config.n_segment * c,
+        "ln_e": 2 * c,
+        "attn": layers * 4 * (c * c + c),
+        "ln_1": layers * 2 * c,
+        "mlp": layers * (c * 4 * c + 4 * c + 4 * c * c + c),
+        "ln_2": layers * 2 * c,
+        "pooler": c * c + c if config.pooler else 0,
+        "head": c * c + c + 2 * c,
+        "bias": config.vocab_size,
+    }
+
+
+def count_bert_parameters(config: BERTConfig, head: bool = True) -> int:
+    """Count all parameters of a BERT, exactly; `head=False` leaves out what fills blanks."""
+    table = bert_parameter_table(config)
+    return sum(table.values()) - (0 if head else table["head"] + table["bias"])

@@ -3,7 +3,7 @@
 from . import baselines, labeler
 from .demonstrations import Demonstration, demonstration
 from .documents import KINDS, MIXES, WORDS, Document, document, documents, entropy_floor
-from .exact import END, entropy, next_words, probability, texts
+from .exact import END, entropy, fill_blank, next_words, probability, texts
 from .labeler import Labeler
 from .own_text import read_texts
 from .tasks import LABELS, TASKS, Example, task
@@ -28,6 +28,7 @@ __all__ = [
     "documents",
     "entropy",
     "entropy_floor",
+    "fill_blank",
     "labeler",
     "next_words",
     "probability",

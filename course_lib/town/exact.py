@@ -126,7 +126,7 @@ def roads(
     enough: Callable[[str], bool] = lambda text: False,
     symmetric: bool = False,
 ) -> Iterator[tuple[str, str, Script]]:
-    """Follow every road of the dice, as (text, kind, dice): until its text no longer `fits`, is `enough`, or is told."""
+    """Follow every road of the dice, as (text, kind, dice), until its text no longer fits, is enough, or is over."""
     open_roads: list[tuple[int, ...]] = [()]
     while open_roads:
         script = Script(open_roads.pop(), symmetric)

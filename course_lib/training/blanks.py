@@ -1,4 +1,4 @@
-"""Blanks: one word of a text is left out, and a model says what stood there. The town knows how good one can be at it."""
+"""Blanks: one word of a text is left out, and a model says which. The town knows how good one can be at that."""
 
 import re
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Train the town's small BERT: python -m course_lib.training.town_bert --out FOLDER.
 
-The town, its tokens, the optimisers and the schedule are those of the town's GPT; the objective is another one. Each row
-is one document, [CLS] … [SEP], and rows of like length make a batch, so that there is little padding. The stages choose
+The town, its tokens, the optimisers and the schedule are those of the town's GPT; the objective is another. Each row is
+one document, [CLS] … [SEP], and rows of like length make a batch, so that there is little padding. The stages choose
 more than BERT's 15 % of the tokens, since a small model learns more from each text then (Wettig et al. 2023).
 """
 
@@ -50,18 +50,18 @@ class Recipe:
     """All that decides what comes out, beside the code. Learning rates are for the middle of the schedule."""
 
     stages: tuple[Stage, ...] = (
-        Stage("repeats", 48, 0.3, 400),
-        Stage("short", 48, 0.3, 900),
-        Stage("full", 32, 0.2, 3200),
+        Stage("repeats", 48, 0.35, 700),
+        Stage("short", 48, 0.35, 500),
+        Stage("full", 32, 0.25, 1700),
     )
     n_ctx: int = 160
     n_embd: int = 128
     n_layer: int = 4
     n_head: int = 4
-    muon_lr: float = 0.002
+    muon_lr: float = 0.004
     adam_lr: float = 0.001
-    warmup: int = 100
-    decay_from: float = 0.3
+    warmup: int = 50
+    decay_from: float = 0.5
     least: float = 0.02
     seed: int = 0
 

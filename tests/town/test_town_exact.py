@@ -1,6 +1,7 @@
 """The recorded nats are −log p of the text: by an independent scorer, by enumeration, and by sampling."""
 
 import math
+import re
 from collections import Counter
 
 import pytest
@@ -14,6 +15,7 @@ from course_lib.town import (
     document,
     documents,
     entropy,
+    fill_blank,
     next_words,
     probability,
     texts,
@@ -202,3 +204,36 @@ def test_a_beginning_that_the_town_never_tells(prefix):
 def test_the_error_names_the_part_that_is_known():
     with pytest.raises(ValueError, match="'Anna says: Momo, take the' is known"):
         next_words("Anna says: Momo, take the lamb")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_blank_is_filled_as_whole_texts_are_likely(kind):
+    """p(word | both sides) is p(the whole text) over the sum for all words, by the independent way of `probability`."""
+    text = document(3, kind, SMALL).text
+    for hole in list(re.finditer(r"(?<= )\w+", text))[1::8][:3]:
+        before, after = text[: hole.start()], text[hole.end() :]
+        found = fill_blank(before, after, kind, SMALL)
+        words = {*found, "Bip", "is", "red", "park", "Anna", "gets"}
+        p = {word: probability(before + word + after, kind, SMALL) for word in words}
+        total = math.fsum(p.values())
+        assert found == pytest.approx({word: q / total for word, q in p.items() if q}, rel=1e-12)
+        assert hole.group() in found
+        assert math.fsum(found.values()) == pytest.approx(1, rel=1e-12)
+        assert list(found.values()) == sorted(found.values(), reverse=True)
+
+
+def test_a_blank_is_filled_from_both_sides():
+    """What stands behind it decides: an obeyed order, and the value that was done."""
+    order = "Anna says: Bip, paint the ball "
+    rest = ", not red. Bip paints it {}. Anna is {}. At the end the ball is {}."
+    assert fill_blank(order, rest.format("blue", "happy", "blue"), "short story") == {"blue": 1.0}
+    sad = fill_blank(order, rest.format("red", "sad", "red"), "short story")
+    assert sad == pytest.approx(dict.fromkeys(("blue", "green", "yellow", "white", "black"), 1 / 5))
+    told = "Anna says: Bip, paint the ball blue. Bip paints it red. Anna is "
+    mood = fill_blank(told, ". At the end the ball is red.")
+    assert mood == pytest.approx({"sad": 0.5, "angry": 0.5})
+
+
+def test_a_blank_that_no_word_fills_is_refused():
+    with pytest.raises(ValueError, match=r"no document of 'short story' is 'Bip paints ', one word, ' blue\.'"):
+        fill_blank("Bip paints ", " blue.", "short story")
