@@ -2,6 +2,7 @@
 
 from .bars import bars
 from .diagram import decoder_diagram
+from .format_picker import FormatPicker, Formatted
 from .head_picker import HeadPicker, Look
 from .movable import DragQuery, MaskAndHeads, MergeSteps, ResidualDepth, Temperature
 from .parameter_treemap import ParameterTreemap
@@ -20,6 +21,8 @@ __all__ = [
     "Copy",
     "DragQuery",
     "Gaps",
+    "FormatPicker",
+    "Formatted",
     "HeadPicker",
     "LiveSampler",
     "Look",

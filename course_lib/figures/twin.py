@@ -16,12 +16,14 @@ from .style import PALETTE, css_variables
 JS = Path(__file__).parent / "js"
 START = (JS / "start.js").read_text("utf-8").strip()
 LIMIT = 1_500_000  # bytes of state in a page
+IMPORT = r'^import .* from "\./(\w+)\.js";\n+'
 
 
 def module(name: str) -> str:
-    """Read `js/NAME.js`, with the shared module in place of its import: one ES module without imports."""
-    own = re.sub(r'^import .* from "\./shared\.js";\n', "", (JS / f"{name}.js").read_text("utf-8"), flags=re.M)
-    return (JS / "shared.js").read_text("utf-8") + own
+    """Read `js/NAME.js`, with the modules in the place of their imports: one ES module without imports."""
+    own = (JS / f"{name}.js").read_text("utf-8")
+    parts = [(JS / f"{part}.js").read_text("utf-8") for part in re.findall(IMPORT, own, re.M)]
+    return re.sub(IMPORT, "", "".join([*parts, own]), flags=re.M)
 
 
 def style_sheet() -> str:
