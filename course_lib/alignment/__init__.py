@@ -1,6 +1,6 @@
 """Alignment: supervised fine-tuning, a reward model from rankings, PPO, and what came after."""
 
-from .after import best_of_n, best_of_n_kl, dpo_loss, group_advantages, grpo_loss, sequence_log_prob
+from .after import GRPO, best_of_n, best_of_n_kl, dpo, dpo_loss, group_advantages, grpo_loss, sequence_log_prob
 from .chat import Batch, Chat, log_probs, masked_mean
 from .ppo import AdaptiveKL, gae, kl_k1, kl_k2, kl_k3, ppo_loss, token_rewards, value_loss, whiten
 from .preferences import Comparison, compare, ranked_pairs, sample_answers
@@ -9,6 +9,7 @@ from .sft import mask_by_padding_id, pack, response_loss, sft
 from .trainer import PPO, Iteration, Rollout, Settings, learned_reward
 
 __all__ = [
+    "GRPO",
     "PPO",
     "AdaptiveKL",
     "Batch",
@@ -21,6 +22,7 @@ __all__ = [
     "best_of_n",
     "best_of_n_kl",
     "compare",
+    "dpo",
     "dpo_loss",
     "fit_reward",
     "gae",

@@ -1,15 +1,22 @@
 """What came after PPO, on the same preferences: best-of-n, DPO and GRPO."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .chat import Batch, log_probs
+from course_lib.models import GPT
+from course_lib.training import adamw, fastest_dtype, train, warmup_cosine
+
+from .chat import Batch, Chat, log_probs
 from .ppo import Mask, Tokens, clipped_surrogate, kl_k3
+from .preferences import Comparison
+from .reward import Ranked, comparison_batches, reward_loss
+from .trainer import PPO, Rollout
 
 
 def best_of_n(answers: Sequence[Sequence[int]], scores: Float[Tensor, " N"]) -> Sequence[int]:
@@ -49,6 +56,43 @@ def dpo_loss(
     return -F.logsigmoid(beta * ((better - ref_better) - (worse - ref_worse))).mean()
 
 
+def dpo(
+    model: GPT,
+    reference: GPT,
+    chat: Chat,
+    comparisons: Sequence[Comparison],
+    beta: float = 0.1,
+    epochs: int = 1,
+    batch_size: int = 8,
+    lr: float = 3e-4,
+    seed: int = 0,
+    dtype: torch.dtype | None = None,
+) -> Iterator[float]:
+    """Fit the policy itself to the rankings, and yield the loss of each step; no reward model, no sampling.
+
+    It is the reward model's loss, of the rewards β log π/π_ref that the policy implies: all pairs of a ranking at once.
+    """
+    if beta <= 0:
+        raise ValueError(f"beta is {beta}: it must be above 0")
+
+    def loss(policy: nn.Module, batch: Ranked) -> Tensor:
+        with torch.no_grad():
+            ref = sequence_log_prob(reference, batch.rows)
+        implied = beta * (sequence_log_prob(policy, batch.rows) - ref)  # [B K]
+        return reward_loss(implied.view(batch.ranks.shape), batch.ranks)
+
+    steps = epochs * (len(comparisons) // batch_size)
+    return train(
+        model,
+        comparison_batches(chat, comparisons, batch_size, seed),
+        adamw(model, lr, weight_decay=0.0),
+        lambda step: warmup_cosine(step, steps, warmup=max(1, steps // 20)),
+        steps,
+        dtype=dtype or fastest_dtype(),
+        loss=loss,
+    )
+
+
 def group_advantages(scores: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:
     """Each answer's score, less the mean of its group of K answers to one prompt, over the group's standard deviation.
 
@@ -77,3 +121,31 @@ def grpo_loss(
     per_token = clipped_surrogate(logp, old_logp, advantages[:, None], mask, clip) + beta * kl_k3(logp, ref_logp)
     per_answer = torch.where(mask, per_token, 0.0).sum(1) / mask.sum(1).clamp(min=1)  # [B, T] -> [B]
     return per_answer.mean()
+
+
+class GRPO(PPO):
+    """PPO's loop with groups of `k` answers to each prompt in the place of rewards per token and of a value function.
+
+    An iteration takes batch_size / k prompts. The price of KL, settings.beta, stands in the loss.
+    """
+
+    def __init__(self, *args: Any, k: int = 8, **more: Any) -> None:
+        super().__init__(*args, **more)
+        if k < 2 or self.settings.batch_size % k:
+            raise ValueError(f"{self.settings.batch_size} answers cannot be cut into groups of {k}, at least 2 each")
+        self.k, one_each = k, self.prompts
+        self.prompts = lambda number: one_each(number // k)
+
+    def advantages(self, rollout: Rollout) -> tuple[Tensor, Tensor]:
+        """Compare each answer with its group; the same number for all of its tokens. There are no returns."""
+        each = group_advantages(rollout.scores.view(-1, self.k)).flatten()[:, None]  # [B, K] -> [B K, 1]
+        return each.expand_as(rollout.logp), torch.zeros_like(rollout.logp)
+
+    def policy_loss(self, logp: Tensor, rollout: Rollout, advantages: Tensor, rows: Tensor) -> Tensor:
+        """`grpo_loss` of these rows."""
+        old, ref, mask = (x[rows] for x in (rollout.logp, rollout.ref_logp, rollout.mask))
+        return grpo_loss(logp, old, ref, advantages[rows, 0], mask, self.beta, self.settings.clip)
+
+    def value_loss(self, batch: Batch, rollout: Rollout, returns: Tensor, rows: Tensor) -> Tensor:
+        """Nothing: there is no value function."""
+        return torch.zeros((), device=batch.ids.device)

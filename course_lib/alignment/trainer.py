@@ -146,13 +146,8 @@ class PPO:
     def step(self) -> Iteration:
         """Take one iteration: sample, score, estimate advantages, improve policy and value function."""
         rollout = self.roll_out()
-        rewards = token_rewards(rollout.scores, rollout.logp, rollout.ref_logp, rollout.mask, self.beta)
-        if self.settings.whiten_rewards:
-            rewards = whiten(rewards, rollout.mask, shift_mean=False)
-        advantages, returns = gae(rewards, rollout.values, rollout.mask, self.settings.gamma, self.settings.lam)
-        advantages = whiten(advantages, rollout.mask)
         self.set_rates()
-        losses = self.improve(rollout, advantages, returns)
+        losses = self.improve(rollout, *self.advantages(rollout))
         report = self.report(rollout, *losses)
         if self.controller:
             self.beta = self.controller.update(report.kl, self.settings.batch_size)
@@ -182,6 +177,15 @@ class PPO:
         """log p of every token after the first, at the temperature that answers are sampled with."""
         return log_probs(model(batch.ids[:, :-1]) / self.settings.temperature, batch.ids[:, 1:])
 
+    def advantages(self, rollout: Rollout) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
+        """Say how much better each token was than expected, whitened, and what the value function should say."""
+        s, mask = self.settings, rollout.mask
+        rewards = token_rewards(rollout.scores, rollout.logp, rollout.ref_logp, mask, self.beta)
+        if s.whiten_rewards:
+            rewards = whiten(rewards, mask, shift_mean=False)
+        advantages, returns = gae(rewards, rollout.values, mask, s.gamma, s.lam)
+        return whiten(advantages, mask), returns
+
     def set_rates(self) -> None:
         """Give the optimisers this iteration's learning rates."""
         s = self.settings
@@ -207,9 +211,8 @@ class PPO:
         batch = Batch(rollout.batch.ids[rows], rollout.batch.answer[rows])
         with autocast(batch.ids.device, s.dtype):
             logp = self.log_probs(self.policy, batch)
-            values = self.value.values(batch.ids[:, :-1])
-            policy_loss = ppo_loss(logp, rollout.logp[rows], advantages[rows], mask, s.clip)
-            loss_of_values = value_loss(values, rollout.values[rows], returns[rows], mask, s.value_clip)
+            policy_loss = self.policy_loss(logp, rollout, advantages, rows)
+            loss_of_values = self.value_loss(batch, rollout, returns, rows)
             total = policy_loss + loss_of_values
             if s.ptx:
                 total = total + s.ptx * next_token_loss(self.policy, self.pretraining(self.done))
@@ -220,6 +223,15 @@ class PPO:
             optimiser.zero_grad()
         outside = ((logp - rollout.logp[rows]).exp() - 1).abs() > s.clip
         return policy_loss.item(), loss_of_values.item(), masked_mean(outside.float(), mask).item()
+
+    def policy_loss(self, logp: Tensor, rollout: Rollout, advantages: Tensor, rows: Tensor) -> Tensor:
+        """`ppo_loss` of these rows."""
+        return ppo_loss(logp, rollout.logp[rows], advantages[rows], rollout.mask[rows], self.settings.clip)
+
+    def value_loss(self, batch: Batch, rollout: Rollout, returns: Tensor, rows: Tensor) -> Tensor:
+        """`value_loss` of these rows."""
+        values = self.value.values(batch.ids[:, :-1])
+        return value_loss(values, rollout.values[rows], returns[rows], rollout.mask[rows], self.settings.value_clip)
 
     def report(self, rollout: Rollout, policy_loss: float, loss_of_values: float, clipped: float) -> Iteration:
         """Put the iteration into numbers."""

@@ -6,18 +6,22 @@ import pytest
 import torch
 
 from course_lib.alignment import (
+    GRPO,
     PPO,
     AdaptiveKL,
+    Comparison,
     RewardModel,
     Settings,
     best_of_n,
     best_of_n_kl,
+    dpo,
     dpo_loss,
     gae,
     group_advantages,
     grpo_loss,
     learned_reward,
     ppo_loss,
+    sequence_log_prob,
     token_rewards,
 )
 from tests.alignment.test_alignment_chat import ANSWER, CHAT, PROMPT, small_gpt
@@ -173,3 +177,29 @@ def test_grpo_averages_within_each_answer_first():
     assert loss.item() == pytest.approx(-0.5)
     away = grpo_loss(logp, logp, logp - 1, torch.tensor([2.0, -1.0]), mask, beta=0.5)
     assert away.item() == pytest.approx(-0.5 + 0.5 * (math.exp(-1)), rel=1e-4)
+
+
+def test_grpo_learns_without_a_value_function():
+    reward = lambda prompts, answers: torch.tensor([float(a[0] == 1) for a in answers])  # noqa: E731
+    run = GRPO(tiny_gpt(), Letters(), reward, lambda n: f"prompt {n}", Settings(**SMALL, beta=0.02), k=4)
+    assert run.roll_out().prompts == ["prompt 0"] * 4 + ["prompt 1"] * 4
+    before = [p.clone() for p in run.value.parameters()]
+    first = run.step()
+    for _ in range(25):
+        last = run.step()
+    assert last.score > first.score + 0.3
+    assert all(torch.equal(a, b) for a, b in zip(before, run.value.parameters()))
+    with pytest.raises(ValueError, match="8 answers cannot be cut into groups of 3"):
+        GRPO(tiny_gpt(), Letters(), reward, lambda n: "x", Settings(**SMALL), k=3)
+
+
+def test_dpo_makes_the_better_answer_likelier():
+    model, reference = small_gpt(), small_gpt()
+    shown = Comparison(PROMPT, tuple(tuple(CHAT.answer(a)) for a in (ANSWER, "It is red.", "No.")), (0, 2, 1))
+    losses = list(dpo(model, reference, CHAT, [shown] * 8, epochs=15, lr=3e-3, dtype=torch.float32))
+    assert losses[0] == pytest.approx(math.log(2), abs=1e-5)
+    batch = CHAT.batch([CHAT.prompt(PROMPT)] * 3, shown.answers)
+    gained = sequence_log_prob(model, batch) - sequence_log_prob(reference, batch)
+    assert gained[0] > gained[2] > gained[1]
+    with pytest.raises(ValueError, match="beta is 0"):
+        dpo(model, reference, CHAT, [shown] * 8, beta=0.0)
