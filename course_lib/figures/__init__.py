@@ -5,6 +5,7 @@ from .diagram import decoder_diagram
 from .format_picker import FormatPicker, Formatted
 from .head_picker import HeadPicker, Look
 from .movable import DragQuery, MaskAndHeads, MergeSteps, ResidualDepth, Temperature
+from .objective_picker import ObjectivePicker
 from .parameter_treemap import ParameterTreemap
 from .picture import Picture, show
 from .plots import attention_map, count_table, distribution, lines, token_strip, visible
@@ -28,6 +29,7 @@ __all__ = [
     "Look",
     "MaskAndHeads",
     "MergeSteps",
+    "ObjectivePicker",
     "ParameterTreemap",
     "Picture",
     "ResidualDepth",

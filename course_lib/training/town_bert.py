@@ -51,8 +51,9 @@ class Recipe:
 
     stages: tuple[Stage, ...] = (
         Stage("repeats", 48, 0.35, 700),
-        Stage("short", 48, 0.35, 500),
-        Stage("full", 32, 0.25, 1700),
+        Stage("short", 48, 0.35, 300),
+        Stage("repeat", 48, 0.35, 500),
+        Stage("full", 32, 0.25, 2500),
     )
     n_ctx: int = 160
     n_embd: int = 128
