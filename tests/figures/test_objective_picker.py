@@ -125,11 +125,11 @@ def test_pressing_a_token_chooses_it_in_three_ways_and_leaves_it(page):
 
 def test_the_summary_says_what_a_position_sees_and_is_asked(page):
     said = page.get_by_role("status")
-    expect(said).to_contain_text("autoregressive: position 2 reads “·Bip”, sees 3 of 6 positions, and is asked for “·to”")
+    expect(said).to_contain_text("position 2 reads “·Bip”, sees 3 of 6 positions, and is asked for “·to”.")
     pick(page, "masked")
     expect(said).to_contain_text("position 2 reads “·Bip”, sees all positions, on both sides, and is not scored.")
     page.locator(".ig-sees tbody button").nth(1).focus()
-    expect(said).to_contain_text("position 1 reads “[MASK]”, sees all positions, on both sides, and is asked for “·asks”")
+    expect(said).to_contain_text("reads “[MASK]”, sees all positions, on both sides, and is asked for “·asks”.")
 
 
 def test_keys_alone_reach_everything(page):
