@@ -45,9 +45,13 @@ def sample_answers(
     max_new_tokens: int = 48,
     temperature: float = 1.0,
     generator: torch.Generator | None = None,
+    rows: Sequence[Sequence[int]] | None = None,
 ) -> list[list[int]]:
-    """Let the model answer each prompt once; the answers' ids, with the end token where the model wrote it."""
-    rows = [chat.prompt(prompt) for prompt in prompts]
+    """Let the model answer each prompt once; the answers' ids, with the end token where the model wrote it.
+
+    `rows` are prompts that are ids already; then the template is not used.
+    """
+    rows = [chat.prompt(prompt) for prompt in prompts] if rows is None else rows
     longest, n_ctx = max(map(len, rows)), model.config.n_ctx
     if longest >= n_ctx:
         raise ValueError(f"a prompt of {longest} tokens leaves no room for an answer in n_ctx = {n_ctx}")
