@@ -6,6 +6,7 @@ finds them again; a submission that has changed is graded anew.
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import secrets
 from collections.abc import Callable
@@ -151,11 +152,13 @@ class Classroom:
             for name in sorted({sheet.name for *_, sheet in waiting}):
                 self._salt(next(s for s in self.sheets if s.name == name), judges[0])
 
+            begun = itertools.count(1)
+
             def one(task: tuple[Path, str, Notebook, Sheet]) -> tuple[Path, Result]:
                 judge = free.pop()
                 try:
                     path, print_of, notebook, sheet = task
-                    result = self._judge(notebook, sheet, judge)
+                    result = self._judge(notebook, sheet, judge, more=next(begun) < len(waiting))
                     if result["status"] == "graded":
                         self.store.put(print_of, result)
                     return path, result
@@ -176,12 +179,12 @@ class Classroom:
             for judge in judges:
                 judge.close()
 
-    def _judge(self, notebook: Notebook, sheet: Sheet, judge: Judging) -> Result:
+    def _judge(self, notebook: Notebook, sheet: Sheet, judge: Judging, more: bool) -> Result:
         salted, salt = self._salted[sheet.name]
         merged = merge(notebook, salted, salt)
         for attempt in range(2):
             try:
-                outcomes = judge([dict(cell) for cell in merged.cells])
+                outcomes = judge([dict(cell) for cell in merged.cells], more)
                 return mark(notebook, salted, merged, outcomes, self.options.public_weight)
             except Lost as lost:
                 if attempt:
@@ -208,7 +211,7 @@ class Classroom:
             raise GraderBroken(f"the reference of {sheet.name} is faulty: {'; '.join(faults)}")
         self._salted[sheet.name] = salted, salt
         itself = parse(json.dumps(reference(sheet)).encode())
-        result = self._judge(itself, sheet, judge)
+        result = self._judge(itself, sheet, judge, more=True)
         if result["points"] != sheet.points:
             raise GraderBroken(
                 f"the reference of {sheet.name} does not get full marks: {result['reason'] or _lost(result)}"

@@ -1,10 +1,16 @@
 """The judge: a process that gets merged notebooks, one JSON line each, and answers with what became of their cells.
 
 Each notebook gets a process of its own, forked from one that has imported everything; so a death is its own alone, and
-nothing is carried over. Nobody but this process's children ever holds expected values while a learner's code runs.
+nothing is carried over. Where another notebook is to come, the next process is forked while this one judges: it starts
+its kernel, in a sandbox of its own, and waits. No kernel ever sees a second notebook. Nobody but these processes ever
+holds expected values while a learner's code runs.
 """
 
+import contextlib
 import ctypes
+import gc
+import io
+import itertools
 import json
 import os
 import select
@@ -15,16 +21,19 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .kernel import Limits
+from .kernel import Kernel, KernelFailed, Limits
 from .launch import die_with_parent
 
 GRACE = 60.0  # seconds beyond --total after which a judge that does not come back is ended
 PATIENCE = 10.0  # seconds for a judge to put its things away
 PR_SET_DUMPABLE = 4
+OPTIONS = ["--nbval", "-p", "nbval.plugin", "-c", os.devnull, "--noconftest", "-W", "ignore"]  # nobody's settings
+OPTIONS += ["-p", "no:cacheprovider", "--capture=no", "-q"]
 Outcomes = dict[str, dict[str, Any]]
 
 
@@ -52,8 +61,8 @@ class Judging:
             start_new_session=True,  # Ctrl-C is for the grader, which then ends us
         )
 
-    def __call__(self, cells: list[dict[str, Any]]) -> Outcomes:
-        """Judge one merged notebook. Raises Lost."""
+    def __call__(self, cells: list[dict[str, Any]], more: bool = False) -> Outcomes:
+        """Judge one merged notebook; `more` says that another will follow. Raises Lost."""
         with self._lock:
             if self._process is None or self._process.poll() is not None:
                 self.start()
@@ -61,7 +70,7 @@ class Judging:
             assert self._process.stdin is not None
             assert self._process.stdout is not None
             try:
-                self._process.stdin.write(json.dumps(cells) + "\n")
+                self._process.stdin.write(json.dumps({"cells": cells, "more": more}) + "\n")
                 self._process.stdin.flush()
                 line = self._process.stdout.readline()
             except OSError:
@@ -93,23 +102,22 @@ def _scrubbed() -> dict[str, str]:
     return kept | own
 
 
-def judge(cells: list[dict[str, Any]], limits: Limits) -> Outcomes:
+def judge(cells: list[dict[str, Any]], limits: Limits, started: Kernel | None = None) -> Outcomes:
     """Let nbval run one merged notebook, in this process."""
     import pytest
 
     from .plugin import Judge, install
 
-    install(limits)
+    install(limits, started)
     folder = Path(tempfile.mkdtemp(prefix="judge-"))
     try:
         path = folder / "merged.ipynb"
         path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}), "utf8")
         path.chmod(0o600)
         plugin = Judge(limits)
-        options = ["--nbval", f"--nbval-cell-timeout={limits.timeout}", f"--rootdir={folder}", "-c", os.devnull]
-        pytest.main(
-            [*options, "-p", "nbval.plugin", "-p", "no:cacheprovider", "-q", "-W", "ignore", str(path)], [plugin]
-        )
+        options = [f"--nbval-cell-timeout={limits.timeout}", f"--rootdir={folder}", f"--confcutdir={folder}"]
+        with contextlib.redirect_stdout(io.StringIO()):
+            pytest.main([*OPTIONS, *options, str(path)], [plugin])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     _judged(cells, plugin.outcomes)
@@ -126,29 +134,53 @@ def _judged(cells: list[dict[str, Any]], outcomes: Outcomes) -> None:
         raise Lost(f"nbval did not run {missing[0]}")
 
 
-def _in_child(cells: list[dict[str, Any]], limits: Limits) -> dict[str, Any]:
-    """Judge in a process of its own; return its answer, or that it was lost."""
-    if not hasattr(os, "fork"):
-        return _answer(cells, limits)
-    server = os.getpid()
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        _become_judge(server)
-        with os.fdopen(writing, "w", encoding="utf8") as pipe:
-            pipe.write(json.dumps(_answer(cells, limits)))
-        os._exit(0)
-    os.close(writing)
-    try:
-        data = _read(reading, time.monotonic() + limits.total + GRACE)
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-    try:
-        return json.loads(data)
-    except ValueError:
-        return {"lost": "the judge's process was ended while it judged this notebook"}
+class Child:
+    """A process that judges one notebook. It starts a kernel, waits for the cells, answers, and is ended."""
+
+    def __init__(self, limits: Limits, folder: Path) -> None:
+        self.limits, self.folder = limits, folder
+        folder.mkdir(mode=0o700)
+        server = os.getpid()
+        asked, self._ask = os.pipe()
+        self._answer, answer = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            os.close(self._ask)  # so that the end of the server is heard as the end of this pipe
+            _become_judge(server, folder)
+            _serve_one(limits, asked, answer)
+            os._exit(0)
+        os.close(asked)
+        os.close(answer)
+
+    def ask(self, cells: list[dict[str, Any]]) -> None:
+        """Hand over the notebook."""
+        with contextlib.suppress(BrokenPipeError), os.fdopen(self._ask, "w", encoding="utf8") as pipe:
+            json.dump(cells, pipe)
+
+    def answer(self) -> dict[str, Any]:
+        """Return the outcomes, or that the verdict was lost."""
+        data = _read(self._answer, time.monotonic() + self.limits.total + GRACE)
+        try:
+            return json.loads(data)
+        except ValueError:
+            return {"lost": "the judge's process was ended while it judged this notebook"}
+
+    def end(self) -> None:
+        """End the process, whatever it does, and remove its folder."""
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        _remove(self.folder)
+
+
+def _serve_one(limits: Limits, asked: int, answer: int) -> None:
+    """Be the child: a kernel first, then the notebook."""
+    started = None
+    with contextlib.suppress(KernelFailed):  # who needs it tries again, and says why it cannot
+        started = Kernel(limits)
+    with os.fdopen(asked, encoding="utf8") as pipe:
+        cells = json.load(pipe)
+    with os.fdopen(answer, "w", encoding="utf8") as pipe:
+        json.dump(_answer(cells, limits, started), pipe)
 
 
 def _read(pipe: int, end: float) -> bytes:
@@ -162,8 +194,9 @@ def _read(pipe: int, end: float) -> bytes:
     return b"".join(pieces)
 
 
-def _become_judge(server: int) -> None:
+def _become_judge(server: int, folder: Path) -> None:
     """Let go of the grader's pipes, die when it dies, and close this memory to other processes of the same user."""
+    tempfile.tempdir = str(folder)
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
@@ -173,9 +206,9 @@ def _become_judge(server: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def _answer(cells: list[dict[str, Any]], limits: Limits) -> dict[str, Any]:
+def _answer(cells: list[dict[str, Any]], limits: Limits, started: Kernel | None = None) -> dict[str, Any]:
     try:
-        return {"outcomes": judge(cells, limits)}
+        return {"outcomes": judge(cells, limits, started)}
     except Lost as lost:
         return {"lost": str(lost)}
     except BaseException as error:
@@ -187,16 +220,37 @@ def serve() -> None:
     signal.signal(signal.SIGTERM, _leave)
     die_with_parent(int(sys.argv[2]), signal.SIGTERM)
     limits = Limits(**json.loads(sys.argv[1]))
-    from . import plugin  # noqa: F401  (imported once, before anything is forked)
-
     folder = tempfile.tempdir = tempfile.mkdtemp(prefix="judging-")
     try:
-        for line in sys.stdin:
-            print(json.dumps(_in_child(json.loads(line), limits)), flush=True)
-            for left in Path(folder).iterdir():
-                _remove(left)
+        judge([], limits)  # so that everything is imported, once, before anything is forked
+        gc.freeze()  # and no child need look through all of it
+        orders = (json.loads(line) for line in sys.stdin)
+        for answer in _answers(orders, limits, Path(folder)):
+            print(json.dumps(answer), flush=True)
     finally:
         _remove(Path(folder))
+
+
+def _answers(orders: Iterable[dict[str, Any]], limits: Limits, folder: Path) -> Iterator[dict[str, Any]]:
+    """Judge one notebook after the other, each in a child that was started while the one before was judged."""
+    if not hasattr(os, "fork"):
+        yield from (_answer(order["cells"], limits) for order in orders)
+        return
+    numbers = itertools.count()
+    children = [Child(limits, folder / str(next(numbers)))]
+    try:
+        for order in orders:
+            if not children:
+                children.append(Child(limits, folder / str(next(numbers))))
+            children[0].ask(order["cells"])
+            if order["more"]:
+                children.append(Child(limits, folder / str(next(numbers))))
+            answer = children[0].answer()
+            children.pop(0).end()
+            yield answer
+    finally:
+        for child in children:
+            child.end()
 
 
 def _leave(*_: object) -> None:

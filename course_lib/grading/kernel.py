@@ -1,8 +1,10 @@
 """Kernels for exercises: started through `launch`, talked to over unix sockets in a folder of their own."""
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,6 +15,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
+import zmq
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import KernelManager
@@ -20,6 +23,7 @@ from jupyter_client.manager import KernelManager
 from .values import MIME
 
 START = 60.0  # seconds that a kernel may take to start on a busy machine
+RECONNECT = 10  # milliseconds between two tries to reach a kernel that is starting; ZeroMQ's own choice is 100
 LAUNCHER = Path(__file__).with_name("launch.py")
 PACKAGE = Path(__file__).parents[1]
 
@@ -95,7 +99,8 @@ class Kernel:
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.manager.start_kernel(**quiet)
         self.client = self.manager.client()
-        self.client.start_channels()
+        self.client.context.setsockopt(zmq.RECONNECT_IVL, RECONNECT)
+        self.client.start_channels(stdin=False, hb=False)
         self._greet(time.monotonic() + START)
 
     def _greet(self, end: float) -> None:
@@ -143,9 +148,19 @@ class Kernel:
         """End the kernel and everything that it started, and remove its folder."""
         if hasattr(self, "client"):
             self.client.stop_channels()
-        if self.manager.has_kernel:
+        if self.manager.has_kernel and os.name == "posix":
+            self._kill()
+        elif self.manager.has_kernel:
             self.manager.shutdown_kernel(now=True)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _kill(self) -> None:
+        """End the kernel and its launcher. The manager's own way asks first, and looks every tenth of a second."""
+        process = self.manager.provisioner.process
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)  # the launcher leads a group of its own
+        process.wait()
+        self.manager.cleanup_resources()
 
 
 def run_cells(

@@ -45,15 +45,23 @@ class JudgedKernel(nbval.kernel.RunningKernel):
     """nbval's running kernel with limits: sees a death at once, and keeps of a flood only what may matter."""
 
     limits = Limits()
+    started: list[Kernel] = []  # noqa: RUF012  (one that was started before there was a notebook for it)
 
     def __init__(self, kernel_name: str = "", cwd: str | None = None, startup_timeout: float = 60) -> None:
-        self._kernel = Kernel(self.limits)
+        self._kernel = self._take() or Kernel(self.limits)
         self.km, self.kc = self._kernel.manager, self._kernel.client
         self._held: deque[dict[str, Any]] = deque()
         self._poller = zmq.Poller()
         for channel in (self.kc.shell_channel, self.kc.iopub_channel):
             self._poller.register(channel.socket, zmq.POLLIN)
         self._ensure_iopub_up()
+
+    def _take(self) -> Kernel | None:
+        """Take the kernel that was started before, if it still lives."""
+        kernel = self.started.pop() if self.started else None
+        if kernel is None or kernel.manager.is_alive():
+            return kernel
+        return kernel.close()
 
     def await_reply(self, msg_id: str, timeout: float | None = None) -> None:
         """Wait for the reply to a request. Raises Empty when time is over, Died when the kernel has ended."""
@@ -236,8 +244,9 @@ def _blame(item: nbval.plugin.IPyNbCell) -> str:
     return item.cell.metadata.course.exercise or item.cell.id
 
 
-def install(limits: Limits) -> None:
-    """Put our kernel and our comparison in nbval's place, in this process."""
+def install(limits: Limits, started: Kernel | None = None) -> None:
+    """Put our kernel and our comparison in nbval's place, in this process; a kernel that was started is used first."""
     JudgedKernel.limits = limits
+    JudgedKernel.started = [started] if started else []
     nbval.plugin.RunningKernel = JudgedKernel
     nbval.plugin.IPyNbCell.compare_outputs = compare
