@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from .kernel import Kernel, KernelFailed, Limits
-from .launch import die_with_parent
+from .launch import WINDOWS, die_with_parent
 
 GRACE = 60.0  # seconds beyond --total after which a judge that does not come back is ended
 PATIENCE = 10.0  # seconds for a judge to put its things away
@@ -83,7 +83,8 @@ class Judging:
     def close(self) -> None:
         """End the process; it takes its folders with it."""
         if self._process is not None:
-            self._process.terminate()
+            if os.name == "posix":
+                self._process.terminate()  # elsewhere that would be a kill: there it ends by itself, without questions
             try:
                 self._process.communicate(timeout=PATIENCE)
             except subprocess.TimeoutExpired:
@@ -93,11 +94,8 @@ class Judging:
 
 def _scrubbed() -> dict[str, str]:
     """Return the judge's environment: no pytest options, no plugins, nothing of a user's secrets."""
-    kept = {
-        k: v
-        for k, v in os.environ.items()
-        if k in ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV")
-    }
+    wanted = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", *WINDOWS)
+    kept = {name: os.environ[name] for name in wanted if name in os.environ}
     own = {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONUTF8": "1"}
     return kept | own
 
@@ -220,6 +218,7 @@ def serve() -> None:
     signal.signal(signal.SIGTERM, _leave)
     die_with_parent(int(sys.argv[2]), signal.SIGTERM)
     limits = Limits(**json.loads(sys.argv[1]))
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  (nbformat reaches it, and it takes half a second)
     folder = tempfile.tempdir = tempfile.mkdtemp(prefix="judging-")
     try:
         judge([], limits)  # so that everything is imported, once, before anything is forked

@@ -14,6 +14,7 @@ import sys
 FOLDER_BYTES = 256 << 20  # the largest file, and all that the sandbox's home holds
 FILES, PROCESSES = 512, 256
 PR_SET_PDEATHSIG = 1
+WINDOWS = ("SYSTEMROOT", "PATH", "TEMP", "TMP", "USERPROFILE")  # without these, no Python starts there
 HOME = "/home/learner"
 ASK_EXIT = (
     "--IPKernelApp.exec_lines=_i = get_ipython(); _i.ask_exit = lambda *a: None; del _i"  # quit() ends no grading
@@ -31,6 +32,18 @@ def die_with_parent(parent: int, by: int = 9) -> None:
             os._exit(1)
 
 
+def threads_of_user() -> int:
+    """Count the threads that this user runs, a browser's too: Linux holds them all together to one limit."""
+    count = 0
+    for process in os.listdir("/proc"):
+        try:
+            if process.isdigit() and os.stat(f"/proc/{process}").st_uid == os.getuid():
+                count += len(os.listdir(f"/proc/{process}/task"))
+        except OSError:  # it has ended
+            continue
+    return count
+
+
 def limit(memory: int, seconds: int) -> None:
     """Hold this process, and what it starts, to so many bytes of address space and seconds of computing."""
     try:
@@ -42,9 +55,10 @@ def limit(memory: int, seconds: int) -> None:
         "RLIMIT_CPU": seconds,
         "RLIMIT_FSIZE": FOLDER_BYTES,
         "RLIMIT_NOFILE": FILES,
-        "RLIMIT_NPROC": PROCESSES,
         "RLIMIT_CORE": 0,
     }
+    if sys.platform == "linux":
+        wanted["RLIMIT_NPROC"] = threads_of_user() + PROCESSES
     for name, value in wanted.items():
         try:
             resource.setrlimit(getattr(resource, name), (value, value))
@@ -77,6 +91,7 @@ def sandbox(plan: dict) -> list[str]:
 def environment(plan: dict) -> dict[str, str]:
     """Return all that a kernel may know of its surroundings."""
     home = HOME if plan["sandbox"] else plan["home"]
+    system = {name: os.environ[name] for name in WINDOWS if name in os.environ} if os.name == "nt" else {}
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return threads | {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -91,6 +106,7 @@ def environment(plan: dict) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONPATH": plan["pythonpath"],
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        **system,
     }
 
 
