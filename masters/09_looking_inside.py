@@ -24,9 +24,9 @@ check.sheet("09_looking_inside")
 
 # %% exercise targets "Where should it look?" points=2 minutes=12 difficulty=1
 # An induction head at position $i$ looks for earlier places where its own token stood, and looks at what came *next* there. So from $i$ it
-# should look at every position $j \le i$ whose left neighbour is the token of $i$:
+# should look at every position $j \le i$ whose left neighbour is the token of $i$. With $w_i$ for the id of the token at $i$:
 #
-# $$x_{j-1} = x_i .$$
+# $$w_{j-1} = w_i .$$
 #
 # `ids` is an array of $T$ tokens. Return a table $[T, T]$ of booleans, a row for each position $i$ that looks.
 

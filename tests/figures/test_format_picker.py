@@ -19,6 +19,7 @@ from course_lib.finetuning import (
     format_similarity,
 )
 from course_lib.tokens import train_bpe
+from tests.browser import open_page
 
 TEXTS = ["Bip takes the ball to the park.", "Now the ball is in the park.", "Momo sleeps. It is late."]
 TOKENIZER = train_bpe(TEXTS * 3, 290)
@@ -57,24 +58,6 @@ def folder(tmp_path_factory):
     for theme in ("light", "dark"):
         (folder / f"{theme}.html").write_text(html(theme), "utf-8")
     return folder
-
-
-def open_page(browser, folder, name="light", width=1280):
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.faults = []
-    page.on("console", lambda m: page.faults.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: page.faults.append(str(error)))
-    page.goto((folder / f"{name}.html").as_uri())
-    expect(page.locator(".ig-figure")).to_have_count(1)
-    return page
-
-
-@pytest.fixture
-def page(browser, folder):
-    page = open_page(browser, folder)
-    yield page
-    assert page.faults == []
-    page.close()
 
 
 def pick(page, form):
@@ -251,7 +234,7 @@ def test_keys_alone_reach_everything(page):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("own", [False, True])
 def test_for_every_reader(browser, folder, theme, width, own):
-    page = open_page(browser, folder, theme, width)
+    page = open_page(browser, folder, theme, width=width)
     page.get_by_role("checkbox").check()
     if own:
         page.get_by_label("Text b").fill("Momo sleeps")

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from course_lib.figures import PALETTE, HeadPicker, Look
 from course_lib.figures.style import DARK, VARIABLES
 from course_lib.figures.twin import module
+from tests.browser import open_page
 
 LAYERS, HEADS = 2, 3
 TEXTS = {"an order": ["<end>", " Bip", " <b>", " the", " ball"], "twice": ["a", " b", "a", " b"]}
@@ -56,24 +57,6 @@ def folder(tmp_path_factory):
 
 
 STEPS = [Look(str(step), *list(vars(look("twice", seed=step)).values())[1:]) for step in (0, 100, 250)]
-
-
-def open_page(browser, folder, name="light", width=1280):
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.faults = []
-    page.on("console", lambda m: page.faults.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: page.faults.append(str(error)))
-    page.goto((folder / f"{name}.html").as_uri())
-    expect(page.locator(".ig-figure")).to_have_count(1)
-    return page
-
-
-@pytest.fixture
-def page(browser, folder):
-    page = open_page(browser, folder)
-    yield page
-    assert page.faults == []
-    page.close()
 
 
 def head_button(page, layer, head):
@@ -186,7 +169,7 @@ def test_a_slider_for_steps(browser, folder):
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("name", ["light", "dark", "steps"])
 def test_for_every_reader(browser, folder, name, width):
-    page = open_page(browser, folder, name, width)
+    page = open_page(browser, folder, name, width=width)
     chips(page).nth(2).click()
     violations = Axe().run(page).response["violations"]
     assert [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in violations] == []

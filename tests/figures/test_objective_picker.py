@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from course_lib.figures import PALETTE, ObjectivePicker
 from course_lib.figures.objective_picker import OBJECTIVES
 from course_lib.figures.style import DARK, VARIABLES
+from tests.browser import open_page
 
 TOKENS = ["Anna", " asks", " Bip", " to", " paint", " it"]
 CHOSEN = {1: "[MASK]", 3: "random", 4: "unchanged"}
@@ -49,24 +50,6 @@ def folder(tmp_path_factory):
     for theme in ("light", "dark"):
         (folder / f"{theme}.html").write_text(html(theme), "utf-8")
     return folder
-
-
-def open_page(browser, folder, name="light", width=1280):
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.faults = []
-    page.on("console", lambda m: page.faults.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: page.faults.append(str(error)))
-    page.goto((folder / f"{name}.html").as_uri())
-    expect(page.locator(".ig-figure")).to_have_count(1)
-    return page
-
-
-@pytest.fixture
-def page(browser, folder):
-    page = open_page(browser, folder)
-    yield page
-    assert page.faults == []
-    page.close()
 
 
 def shown(text):
@@ -145,7 +128,7 @@ def test_keys_alone_reach_everything(page):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_no_accessibility_faults_and_no_sideways_scroll(browser, folder, theme, width):
-    page = open_page(browser, folder, theme, width)
+    page = open_page(browser, folder, theme, width=width)
     for objective in OBJECTIVES:
         pick(page, objective)
         assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -12,6 +12,7 @@ from course_lib.figures.parameter_treemap import PARTS
 from course_lib.figures.style import DARK, VARIABLES
 from course_lib.figures.twin import module
 from course_lib.models import DTYPES, GPT1_SIZE, GPT2_SIZES, GPT3_ROWS, count_parameters, parameter_table, weight_bytes
+from tests.browser import open_page
 
 MODELS = {"GPT-1": GPT1_SIZE, "small": GPT2_SIZES["gpt2"], "XL": GPT2_SIZES["gpt2-xl"], "GPT-3": GPT3_ROWS[-1]}
 TABLES = {name: parameter_table(config, final_norm=name != "GPT-1") for name, config in MODELS.items()}
@@ -37,19 +38,10 @@ def folder(tmp_path_factory):
     return folder
 
 
-def open_page(browser, folder, theme="light", width=1280, motion="reduce"):
-    page = browser.new_page(viewport={"width": width, "height": 900}, reduced_motion=motion)
-    page.faults = []
-    page.on("console", lambda m: page.faults.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: page.faults.append(str(error)))
-    page.goto((folder / f"{theme}.html").as_uri())
-    expect(page.locator(".ig-figure")).to_have_count(1)
-    return page
-
-
 @pytest.fixture
 def page(browser, folder):
-    page = open_page(browser, folder)
+    """Tiles stand where they belong at once."""
+    page = open_page(browser, folder, reduced_motion="reduce")
     yield page
     assert page.faults == []
     page.close()
@@ -166,7 +158,7 @@ def test_gpt1_has_no_last_norm(page):
 
 @pytest.mark.parametrize(("motion", "seconds"), [("reduce", "0s"), ("no-preference", "0.25s")])
 def test_motion_only_for_those_who_want_it(browser, folder, motion, seconds):
-    page = open_page(browser, folder, motion=motion)
+    page = open_page(browser, folder, reduced_motion=motion)
     durations = page.locator(".ig-treemap .ig-tile").first.evaluate("n => getComputedStyle(n).transitionDuration")
     assert set(durations.split(", ")) == {seconds}
     page.close()
@@ -175,7 +167,7 @@ def test_motion_only_for_those_who_want_it(browser, folder, motion, seconds):
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_for_every_reader(browser, folder, theme, width):
-    page = open_page(browser, folder, theme, width)
+    page = open_page(browser, folder, theme, width=width, reduced_motion="reduce")
     for name in MODELS:
         page.get_by_role("radio", name=name, exact=True).check()
         violations = Axe().run(page).response["violations"]

@@ -11,6 +11,7 @@ from course_lib.figures import PALETTE, Gaps, SentinelBuilder
 from course_lib.figures.sentinel_builder import NAMES
 from course_lib.figures.style import DARK, VARIABLES
 from course_lib.training.spans import noise_counts, span_pair
+from tests.browser import open_page
 
 PAPER = ["Thank", "you", "for", "inviting", "me", "to", "your", "party", "last", "week", "."]
 TEXTS = [Gaps("the paper", PAPER, (2, 3, 8)), Gaps("long", [f"w{i}" for i in range(50)], (0, 49))]
@@ -34,24 +35,6 @@ def folder(tmp_path_factory):
             "utf-8",
         )
     return folder
-
-
-def open_page(browser, folder, theme="light", width=1280):
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.faults = []
-    page.on("console", lambda m: page.faults.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: page.faults.append(str(error)))
-    page.goto((folder / f"{theme}.html").as_uri())
-    expect(page.locator(".ig-figure")).to_have_count(1)
-    return page
-
-
-@pytest.fixture
-def page(browser, folder):
-    page = open_page(browser, folder)
-    yield page
-    assert page.faults == []
-    page.close()
 
 
 def words(page):
@@ -146,7 +129,7 @@ def test_the_summary_says_it_in_words(page):
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_for_every_reader(browser, folder, theme, width):
-    page = open_page(browser, folder, theme, width)
+    page = open_page(browser, folder, theme, width=width)
     page.get_by_role("radio", name="long").check()
     words(page).nth(7).click()
     violations = Axe().run(page).response["violations"]

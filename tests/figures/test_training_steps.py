@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from course_lib.figures import PALETTE, Copy, TrainingSteps
 from course_lib.figures.style import DARK, VARIABLES
+from tests.browser import open_page
 
 STEPS = [0, 100, 200, 400]
 LOSSES = [6.2, 1.7, 0.9, 0.54]
@@ -37,24 +38,6 @@ def folder(tmp_path_factory):
             "utf-8",
         )
     return folder
-
-
-def open_page(browser, folder, theme="light", width=1280):
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.faults = []
-    page.on("console", lambda m: page.faults.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: page.faults.append(str(error)))
-    page.goto((folder / f"{theme}.html").as_uri())
-    expect(page.locator(".ig-figure")).to_have_count(1)
-    return page
-
-
-@pytest.fixture
-def page(browser, folder):
-    page = open_page(browser, folder)
-    yield page
-    assert page.faults == []
-    page.close()
 
 
 @pytest.mark.parametrize(
@@ -102,7 +85,7 @@ def test_the_floor_lies_below_the_curve_and_the_stages_have_names(page):
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_for_every_reader(browser, folder, theme, width):
-    page = open_page(browser, folder, theme, width)
+    page = open_page(browser, folder, theme, width=width)
     violations = Axe().run(page).response["violations"]
     assert [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in violations] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
