@@ -4,6 +4,7 @@ from .bars import bars
 from .diagram import decoder_diagram
 from .format_picker import FormatPicker, Formatted
 from .head_picker import HeadPicker, Look
+from .memory_slider import MemorySlider
 from .movable import DragQuery, MaskAndHeads, MergeSteps, ResidualDepth, Temperature
 from .objective_picker import ObjectivePicker
 from .parameter_treemap import ParameterTreemap
@@ -28,6 +29,7 @@ __all__ = [
     "LiveSampler",
     "Look",
     "MaskAndHeads",
+    "MemorySlider",
     "MergeSteps",
     "ObjectivePicker",
     "ParameterTreemap",
