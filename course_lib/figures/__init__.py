@@ -11,6 +11,7 @@ from .parameter_treemap import ParameterTreemap
 from .picture import Picture, show
 from .plots import attention_map, count_table, distribution, lines, token_strip, visible
 from .sampler import LiveSampler
+from .scratchpad_toggle import ScratchpadToggle, Solution
 from .sentinel_builder import Gaps, SentinelBuilder
 from .style import PALETTE, SERIES, use_style
 from .training_steps import Copy, TrainingSteps
@@ -35,7 +36,9 @@ __all__ = [
     "ParameterTreemap",
     "Picture",
     "ResidualDepth",
+    "ScratchpadToggle",
     "SentinelBuilder",
+    "Solution",
     "Temperature",
     "TrainingSteps",
     "TwinWidget",

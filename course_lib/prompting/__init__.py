@@ -1,0 +1,1 @@
+"""Prompts, and what a model can do from them."""

@@ -1,0 +1,198 @@
+"""Runs with scratchpads: what has a loss, equal tokens for every arm, votes, wrong steps, files that are whole."""
+
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+import torch
+
+from course_lib.models import GPT
+from course_lib.prompting import scratchpad_runs
+from course_lib.prompting.riddles import NUMBERS, STEPS, THE_RIDDLE, WAYS, RiddleTokens, mislead, split
+from course_lib.prompting.scratchpad_runs import (
+    ARMS,
+    BUDGET,
+    Run,
+    believed,
+    completion_loss,
+    completion_targets,
+    conduct,
+    examine,
+    n_steps,
+    new_model,
+    plan,
+    riddle_rows,
+    row_batches,
+    sampled_answers,
+    solve,
+    trace,
+    train_run,
+    vote_accuracy,
+)
+
+TINY = Run("scratchpad", tokens=20_000, n_train=50, batch_size=16, n_layer=1, n_head=2, n_embd=16, warmup=5)
+SOME = split().problems[:6]
+
+
+class Oracle(GPT):
+    """A model that writes one text, whatever it was asked: the completion of a riddle, by its place in the row."""
+
+    @classmethod
+    def of(cls, tokens: RiddleTokens, texts: dict[str, str]) -> "Oracle":
+        model = cls(new_model(replace(TINY, numbers=tokens.numbers)).config)
+        model.tokens = tokens
+        model.texts = {
+            tuple(tokens.encode(question)): [*tokens.encode(question + " " + text), tokens.end]
+            for question, text in texts.items()
+        }
+        return model
+
+    def hidden(self, ids, cache=None):
+        if cache is not None:
+            self.read = ids if cache.length == 0 else torch.cat([self.read, ids], 1)
+            cache.length += ids.shape[1]
+            ids, n = self.read, ids.shape[1]
+        else:
+            n = ids.shape[1]
+        out = torch.zeros(*ids.shape, self.config.n_embd)
+        self.next_ids = torch.zeros(*ids.shape, dtype=torch.long)
+        for i, row in enumerate(ids.tolist()):
+            (text,) = (text for asked, text in self.texts.items() if tuple(row[: len(asked)]) == asked)
+            wanted = [*text, *[self.tokens.end] * len(row)]
+            self.next_ids[i] = torch.tensor(wanted[1 : len(row) + 1])
+        self.next_ids = self.next_ids[:, -n:]
+        return out[:, -n:]
+
+    def unembed(self, x):
+        ids = self.next_ids[:, -1] if x.ndim == 2 else self.next_ids
+        return 50.0 * torch.nn.functional.one_hot(ids, self.config.vocab_size).float()
+
+
+def oracle(change=lambda riddle, text: text, numbers="digits", some=SOME):
+    tokens = RiddleTokens(numbers)
+    return Oracle.of(tokens, {r.question: change(r, r.completion("scratchpad")) for r in some}), tokens
+
+
+def test_the_loss_looks_at_the_solution_alone():
+    """No gradient reaches the scores of a token of the question, and its targets may be anything."""
+    tokens = RiddleTokens()
+    rows = riddle_rows(SOME, tokens, "scratchpad")
+    targets = completion_targets(rows, tokens)
+    for riddle, line in zip(SOME, targets.tolist()):
+        kept = [i for i in line if i != -100]
+        assert kept == [*tokens.encode(riddle.completion("scratchpad")), tokens.end]
+        assert line[: len(tokens.encode(riddle.question)) - 1] == [-100] * (len(tokens.encode(riddle.question)) - 1)
+    padded = torch.nn.functional.pad(rows, (0, 4), value=tokens.end)
+    model = new_model(TINY)
+    assert completion_loss(tokens)(model, padded).item() == pytest.approx(
+        completion_loss(tokens)(model, rows).item(), abs=1e-6
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("numbers", NUMBERS)
+def test_every_arm_computes_the_same_tokens(way, numbers):
+    run = Run(way, numbers)
+    rows = riddle_rows(split().train[:3], RiddleTokens(numbers), way)
+    used = n_steps(run, rows) * run.batch_size * (rows.shape[1] - 1)
+    assert 0 <= BUDGET - used < run.batch_size * (rows.shape[1] - 1)
+
+
+def test_too_few_tokens_for_one_batch():
+    with pytest.raises(ValueError, match="10 tokens do not fill one batch of 608"):
+        n_steps(replace(TINY, tokens=10), riddle_rows(SOME, RiddleTokens(), "scratchpad"))
+
+
+def test_the_plan_has_every_arm_once_before_any_arm_twice():
+    runs = plan()
+    by_seed = [{(run.way, run.numbers, run.tokens) for run in runs[5 * seed : 5 * seed + 5]} for seed in range(3)]
+    assert by_seed[0] == by_seed[1] == by_seed[2]
+    assert len(by_seed[0]) == 5
+    assert [run.seed for run in runs[:15]] == [0] * 5 + [1] * 5 + [2] * 5
+    assert len({run.name for run in runs}) == len(runs)
+    assert {(way, numbers) for way, numbers, tokens in by_seed[0] if tokens == BUDGET} >= set(ARMS)
+
+
+def test_batches_depend_on_their_number_alone():
+    batch = row_batches(riddle_rows(SOME, RiddleTokens(), "answer"), 4, seed=3)
+    later = batch(7)
+    assert torch.equal(batch(7), later)
+    assert not torch.equal(batch(8), later)
+
+
+def test_a_run_learns_and_repeats():
+    model, log = train_run(TINY)
+    again, same = train_run(TINY)
+    assert log == same
+    assert log[-1]["loss"] < 3.0 < log[0]["loss"]
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters()))
+
+
+def test_a_model_that_solves_riddles_is_right():
+    model, tokens = oracle()
+    assert solve(model, tokens, SOME) == [r.completion("scratchpad") for r in SOME]
+    report = examine(model, tokens, "scratchpad", SOME)
+    assert (report["accuracy"], report["mistakes"], report["lucky"]) == (1.0, {}, 0)
+
+
+def test_mistakes_are_counted_by_step_and_luck_is_told():
+    def wrong(riddle, text):
+        if riddle == SOME[1]:
+            return text.replace(" is ", " is 9", 1) if riddle.then < 9 else text.replace(f"is {riddle.then}", "is 1", 1)
+        return text.replace(f"Answer: {riddle.answer}", "Answer: 99") if riddle == SOME[2] else text
+
+    model, tokens = oracle(wrong)
+    report = examine(model, tokens, "scratchpad", SOME)
+    assert report["mistakes"] == {"relation": 1, "copy": 1}
+    assert report["lucky"] == 1  # SOME[1] has the right answer under a wrong working
+    assert report["accuracy"] == pytest.approx(5 / 6)
+
+
+def test_samples_and_votes():
+    model, tokens = oracle()
+    answers = sampled_answers(model, tokens, SOME, n_samples=3, temperature=1.0)
+    assert answers == [[r.answer] * 3 for r in SOME]
+    assert vote_accuracy(answers, SOME, 3) == 1.0
+
+
+def test_votes_are_drawn_without_replacement_and_counted_by_answer():
+    two = SOME[:2]
+    answers = [[two[0].answer] * 3 + [1, 2], [two[1].answer, 1, 1, 2, 3]]
+    assert vote_accuracy(answers, two, 5) == 0.5
+    assert vote_accuracy(answers, two, 1, draws=2000) == pytest.approx((3 / 5 + 1 / 5) / 2, abs=0.02)
+    with pytest.raises(ValueError, match="6 votes out of 5 samples"):
+        vote_accuracy(answers, two, 6)
+
+
+@pytest.mark.parametrize("step", STEPS[:-1])
+def test_who_is_misled_and_who_is_not(step):
+    """One model writes the right answer whatever stands before it; the other reckons on from what it finds there."""
+    some = [riddle for riddle in split().problems if riddle.then > 3][:20]
+    stubborn, tokens = oracle(some=some)
+    found = believed(stubborn, tokens, some, step, 2)
+    assert found["right"] == found["riddles"] > 10
+    texts = {}
+    for riddle in some:
+        with suppress(ValueError):
+            _, leads_to = mislead(riddle, step, 2)
+            texts[riddle] = riddle.working + f" Answer: {leads_to}."
+    follower, tokens = oracle(lambda riddle, text: texts.get(riddle, text), some=some)
+    assert believed(follower, tokens, some, step, 2)["followed"] == found["riddles"] == len(texts)
+
+
+def test_a_trace_gives_the_probability_of_each_token():
+    model, tokens = oracle()
+    seen = trace(model, tokens, THE_RIDDLE)
+    assert tokens.decode(tokens.vocabulary.index(t) for t in seen["written"]) == THE_RIDDLE.completion("scratchpad")
+    assert [row[0][0] for row in seen["likeliest"]] == seen["written"]
+    assert all(1 >= row[0][1] >= row[1][1] >= 0 for row in seen["likeliest"])
+
+
+def test_a_finished_run_is_not_repeated_and_an_unfinished_one_is(tmp_path, monkeypatch):
+    report = conduct(TINY, tmp_path)
+    assert report["run"]["way"] == "scratchpad"
+    monkeypatch.setattr(scratchpad_runs, "train_run", lambda *_: pytest.fail("it ran again"))
+    assert conduct(TINY, tmp_path) == report
+    (tmp_path / f"{TINY.name}.json").unlink()
+    with pytest.raises(pytest.fail.Exception):
+        conduct(TINY, tmp_path)
