@@ -123,7 +123,7 @@ class Riddle:
 THE_RIDDLE = Riddle("half", 8, 50)  # the one that lectures ask
 
 
-def riddles() -> list[Riddle]:
+def all_riddles() -> list[Riddle]:
     """List every riddle there is, in order."""
     found = []
     for relation, (times, parts) in RELATIONS.items():
@@ -144,14 +144,14 @@ class Split:
     numbers: list[Riddle]
 
 
-def split(n_train: int = 3000, n_test: int = 500, n_validation: int = 300) -> Split:
+def split_riddles(n_train: int = 3000, n_test: int = 500, n_validation: int = 300) -> Split:
     """Deal the riddles out, always in the same way; a smaller n_train is the beginning of a larger one.
 
     No riddle of `train`, `validation` or `problems` has one of UNSEEN_NUMBERS anywhere, in its question or in its
     solution; each of `numbers` has one in its question. THE_RIDDLE is the first of `problems`.
     Raises ValueError for more riddles than there are.
     """
-    everything = riddles()
+    everything = all_riddles()
     random.Random(14).shuffle(everything)
     unseen = set(UNSEEN_NUMBERS)
     known = [r for r in everything if not r.numbers & unseen and r != THE_RIDDLE]

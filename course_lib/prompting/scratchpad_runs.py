@@ -38,16 +38,17 @@ from .riddles import (
     THE_RIDDLE,
     Riddle,
     RiddleTokens,
+    all_riddles,
     first_mistake,
     majority,
     mislead,
     read_answer,
-    riddles,
-    split,
+    split_riddles,
 )
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "scratchpad_runs.json"
+MODELS = HERE / "riddle-gpt"
 N_CTX = 48  # the longest solution in digits takes 39
 N_ON_THE_WAY = 100  # riddles for a look while training
 BUDGET = 3_000_000  # tokens that each run computes, padding included
@@ -165,7 +166,7 @@ def examine(model: GPT, tokens: RiddleTokens, way: str, riddles: Sequence[Riddle
 
 def train_run(run: Run, dtype: torch.dtype = torch.float32) -> tuple[GPT, list[dict[str, float | int]]]:
     """Train one model; also return its loss and its accuracy on the validation riddles, a few times on the way."""
-    tokens, parts = RiddleTokens(run.numbers), split(run.n_train)
+    tokens, parts = RiddleTokens(run.numbers), split_riddles(run.n_train)
     rows = riddle_rows(parts.train, tokens, run.way)
     steps = n_steps(run, rows)
     model, log = new_model(run), []
@@ -209,7 +210,7 @@ def conduct(run: Run, out: Path, dtype: torch.dtype = torch.float32) -> dict[str
     started = time.process_time()
     model, log = train_run(run, dtype)
     seconds = time.process_time() - started
-    tokens, parts = RiddleTokens(run.numbers), split(run.n_train)
+    tokens, parts = RiddleTokens(run.numbers), split_riddles(run.n_train)
     model.eval().half().save_pretrained(out / run.name)
     model = model.float()  # what is examined is what is kept
     report = {"run": asdict(run), "seconds": round(seconds), "dtype": str(dtype).removeprefix("torch."), "log": log}
@@ -274,7 +275,7 @@ def believed(model: GPT, tokens: RiddleTokens, riddles: Sequence[Riddle], step: 
 
 
 @torch.inference_mode()
-def trace(model: GPT, tokens: RiddleTokens, riddle: Riddle, k: int = 4) -> dict[str, Any]:
+def trace_solution(model: GPT, tokens: RiddleTokens, riddle: Riddle, k: int = 4) -> dict[str, Any]:
     """Let the model solve a riddle greedily, and keep at each token the k likeliest with their probabilities."""
     asked = tokens.encode(riddle.question)
     written = tokens.encode(solve(model, tokens, [riddle])[0])
@@ -289,6 +290,21 @@ def trace(model: GPT, tokens: RiddleTokens, riddle: Riddle, k: int = 4) -> dict[
         ],
         "answer": riddle.answer,
     }
+
+
+def riddle_model(way: str = "scratchpad") -> tuple[GPT, RiddleTokens]:
+    """Load one of the two models that come with the library: "scratchpad" or "answer". Both write numbers as digits.
+
+    Raises ValueError for another way.
+    """
+    if way not in KEPT:
+        raise ValueError(f"way is {way!r}: there are models for {', '.join(KEPT)}")
+    return GPT.from_pretrained(MODELS / way).eval(), RiddleTokens("digits")
+
+
+def scratchpad_results() -> dict[str, Any]:
+    """Read what the runs found, and the recipe of each: the content of scratchpad_runs.json."""
+    return json.loads(RESULTS.read_text(encoding="utf-8"))
 
 
 ARMS = (("scratchpad", "digits"), ("answer", "digits"), ("scratchpad", "whole"), ("answer", "whole"))
@@ -310,7 +326,7 @@ def plan() -> list[Run]:
 
 def same_steps() -> int:
     """Count the tokens of an answer-only run that takes as many steps as a scratchpad's."""
-    tokens, (riddle, *_) = RiddleTokens(), riddles()
+    tokens, (riddle, *_) = RiddleTokens(), all_riddles()
     long, short = (riddle_rows([riddle], tokens, way).shape[1] - 1 for way in ("scratchpad", "answer"))
     return BUDGET * short // long
 
@@ -319,7 +335,7 @@ def collect(out: Path, reports: list[dict[str, Any]]) -> None:
     """Look closer at the models that were trained, and write what the course reads: the results and two models."""
     runs = [Run(**report["run"]) for report in reports]
     models = {run.name: GPT.from_pretrained(out / run.name).eval() for run in tqdm(runs, desc="models")}
-    held_out = split().problems
+    held_out = split_riddles().problems
     votes, wrong_steps, traces = [], [], []
     for run in tqdm(runs, desc="a closer look"):
         model, tokens = models[run.name], RiddleTokens(run.numbers)
@@ -328,10 +344,10 @@ def collect(out: Path, reports: list[dict[str, Any]]) -> None:
             votes.append({"run": run.name, "answers": answers})
             wrong_steps += [{"run": run.name, **believed(model, tokens, held_out, step, 2)} for step in STEPS[:-1]]
         if run.seed == 0 and run.tokens == BUDGET:
-            shown = [trace(model, tokens, riddle) for riddle in SHOWN]
+            shown = [trace_solution(model, tokens, riddle) for riddle in SHOWN]
             traces.append({"way": run.way, "numbers": run.numbers, "riddles": shown})
     for way, run in KEPT.items():
-        models[run.name].half().save_pretrained(HERE / "riddle-gpt" / way)
+        models[run.name].half().save_pretrained(MODELS / way)
     write_json(
         RESULTS,
         {
@@ -341,7 +357,7 @@ def collect(out: Path, reports: list[dict[str, Any]]) -> None:
             "votes": votes,
             "misled": wrong_steps,
             "traces": traces,
-            "sha256": {way: sha256(HERE / "riddle-gpt" / way / "model.safetensors") for way in KEPT},
+            "sha256": {way: sha256(MODELS / way / "model.safetensors") for way in KEPT},
         },
     )
 

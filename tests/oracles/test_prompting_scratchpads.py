@@ -9,7 +9,7 @@ import torch
 import transformers
 
 from course_lib.models import GPT, GPTConfig
-from course_lib.prompting.riddles import WAYS, RiddleTokens, majority, riddles, split
+from course_lib.prompting.riddles import WAYS, RiddleTokens, all_riddles, majority, split_riddles
 from course_lib.prompting.scratchpad_runs import N_CTX, completion_loss, completion_targets, riddle_rows
 
 SHARE = {"half": 0.5, "a third of": 1 / 3, "twice": 2.0, "three times": 3.0}
@@ -17,7 +17,7 @@ SHARE = {"half": 0.5, "a third of": 1 / 3, "twice": 2.0, "three times": 3.0}
 
 def test_answers_solve_the_linear_equations_of_the_riddle():
     """Unknown: his age then and his age later. then = share · age; later − then = my later − my age."""
-    everything = riddles()
+    everything = all_riddles()
     left = np.broadcast_to(np.array([[1.0, 0.0], [-1.0, 1.0]]), (len(everything), 2, 2))
     right = np.array([[SHARE[r.relation] * r.age, r.later - r.age] for r in everything])
     solved = np.linalg.solve(left, right[..., None])[..., 0]
@@ -33,7 +33,7 @@ def test_the_loss_is_that_of_transformers_with_the_question_masked(way, numbers)
     Rows of two lengths, so that padding is there to be masked.
     """
     tokens = RiddleTokens(numbers)
-    some = split().train[:4]
+    some = split_riddles().train[:4]
     rows = torch.cat([riddle_rows(some[:2], tokens, way), riddle_rows(some[2:], tokens, way)])
     rows = torch.nn.functional.pad(rows, (0, 3), value=tokens.end)
     config = GPTConfig(len(tokens.vocabulary), N_CTX, 16, 2, 2)

@@ -17,14 +17,14 @@ from course_lib.prompting.riddles import (
     WAYS,
     Riddle,
     RiddleTokens,
+    all_riddles,
     first_mistake,
     majority,
     read_answer,
-    riddles,
-    split,
+    split_riddles,
 )
 
-ALL = riddles()
+ALL = all_riddles()
 SIGNS = {"+": operator.add, "-": operator.sub}
 WORDS_FOR = {"half": 1 / 2, "a third of": 1 / 3, "twice": 2, "three times": 3}
 
@@ -71,14 +71,14 @@ def test_every_written_equation_is_true_and_leads_on():
 
 @pytest.mark.parametrize("n_train", [100, 3000])
 def test_no_riddle_is_in_two_parts(n_train):
-    parts = [set(part) for part in vars(split(n_train)).values()]
+    parts = [set(part) for part in vars(split_riddles(n_train)).values()]
     assert [len(part) for part in parts] == [n_train, 300, 500, 500]
     assert all(not a & b for a, b in itertools.combinations(parts, 2))
 
 
 def test_unseen_numbers_are_nowhere_in_what_is_trained_on():
     """Looked for in the texts themselves, not in what the riddle says about itself."""
-    parts = split()
+    parts = split_riddles()
     unseen = {str(n) for n in UNSEEN_NUMBERS}
 
     def written(riddle):
@@ -90,19 +90,19 @@ def test_unseen_numbers_are_nowhere_in_what_is_trained_on():
 
 
 def test_every_digit_of_an_unseen_number_is_known_in_its_place():
-    seen = {n for riddle in split(3000).train for n in riddle.numbers if n >= 10}
+    seen = {n for riddle in split_riddles(3000).train for n in riddle.numbers if n >= 10}
     assert {n // 10 for n in UNSEEN_NUMBERS} <= {n // 10 for n in seen}
     assert {n % 10 for n in UNSEEN_NUMBERS} <= {n % 10 for n in seen}
 
 
 def test_the_riddle_of_the_lectures_is_held_out():
-    parts = split()
+    parts = split_riddles()
     assert parts.problems[0] == THE_RIDDLE
     assert THE_RIDDLE not in parts.train + parts.validation
 
 
 def test_a_smaller_training_set_is_the_beginning_of_a_larger_one():
-    small, large = split(300), split(3000)
+    small, large = split_riddles(300), split_riddles(3000)
     assert large.train[:300] == small.train
     assert (small.problems, small.numbers, small.validation) == (large.problems, large.numbers, large.validation)
 
@@ -114,7 +114,7 @@ def test_a_smaller_training_set_is_the_beginning_of_a_larger_one():
 ])  # fmt: skip
 def test_more_riddles_than_there_are(arguments, message):
     with pytest.raises(ValueError, match=message):
-        split(**arguments)
+        split_riddles(**arguments)
 
 
 @pytest.mark.parametrize(("relation", "age", "later", "message"), [
@@ -158,7 +158,7 @@ def test_dots_are_as_many_as_a_working_in_digits_has_tokens():
 def test_all_riddles_have_one_length(numbers):
     tokens = RiddleTokens(numbers)
     for way in WAYS:
-        assert len({len(tokens.encode(f"{r.question} {r.completion(way)}")) for r in ALL}) == 1
+        assert len({len(tokens.encode(f"{r.question} {r.completion(way)}")) for r in ALL[::10]}) == 1
 
 
 @pytest.mark.parametrize(("numbers", "text", "message"), [

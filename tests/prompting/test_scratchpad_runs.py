@@ -8,7 +8,7 @@ import torch
 
 from course_lib.models import GPT
 from course_lib.prompting import scratchpad_runs
-from course_lib.prompting.riddles import NUMBERS, STEPS, THE_RIDDLE, WAYS, RiddleTokens, mislead, split
+from course_lib.prompting.riddles import NUMBERS, STEPS, THE_RIDDLE, WAYS, RiddleTokens, mislead, split_riddles
 from course_lib.prompting.scratchpad_runs import (
     ARMS,
     BUDGET,
@@ -25,13 +25,13 @@ from course_lib.prompting.scratchpad_runs import (
     row_batches,
     sampled_answers,
     solve,
-    trace,
+    trace_solution,
     train_run,
     vote_accuracy,
 )
 
 TINY = Run("scratchpad", tokens=20_000, n_train=50, batch_size=16, n_layer=1, n_head=2, n_embd=16, warmup=5)
-SOME = split().problems[:6]
+SOME = split_riddles().problems[:6]
 
 
 class Oracle(GPT):
@@ -93,7 +93,7 @@ def test_the_loss_looks_at_the_solution_alone():
 @pytest.mark.parametrize("numbers", NUMBERS)
 def test_every_arm_computes_the_same_tokens(way, numbers):
     run = Run(way, numbers)
-    rows = riddle_rows(split().train[:3], RiddleTokens(numbers), way)
+    rows = riddle_rows(split_riddles().train[:3], RiddleTokens(numbers), way)
     used = n_steps(run, rows) * run.batch_size * (rows.shape[1] - 1)
     assert 0 <= BUDGET - used < run.batch_size * (rows.shape[1] - 1)
 
@@ -167,7 +167,7 @@ def test_votes_are_drawn_without_replacement_and_counted_by_answer():
 @pytest.mark.parametrize("step", STEPS[:-1])
 def test_who_is_misled_and_who_is_not(step):
     """One model writes the right answer whatever stands before it; the other reckons on from what it finds there."""
-    some = [riddle for riddle in split().problems if riddle.then > 3][:20]
+    some = [riddle for riddle in split_riddles().problems if riddle.then > 3][:20]
     stubborn, tokens = oracle(some=some)
     found = believed(stubborn, tokens, some, step, 2)
     assert found["right"] == found["riddles"] > 10
@@ -182,7 +182,7 @@ def test_who_is_misled_and_who_is_not(step):
 
 def test_a_trace_gives_the_probability_of_each_token():
     model, tokens = oracle()
-    seen = trace(model, tokens, THE_RIDDLE)
+    seen = trace_solution(model, tokens, THE_RIDDLE)
     assert tokens.decode(tokens.vocabulary.index(t) for t in seen["written"]) == THE_RIDDLE.completion("scratchpad")
     assert [row[0][0] for row in seen["likeliest"]] == seen["written"]
     assert all(1 >= row[0][1] >= row[1][1] >= 0 for row in seen["likeliest"])
