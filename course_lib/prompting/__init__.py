@@ -1,6 +1,7 @@
 """Prompts, and what a model can do from them."""
 
 from .riddles import (
+    STEPS,
     THE_RIDDLE,
     Riddle,
     RiddleTokens,
@@ -11,7 +12,7 @@ from .riddles import (
     read_answer,
     split_riddles,
 )
-from .scratchpad_runs import (
+from .scratchpads import (
     believed,
     examine,
     riddle_model,
@@ -23,6 +24,7 @@ from .scratchpad_runs import (
 )
 
 __all__ = [
+    "STEPS",
     "THE_RIDDLE",
     "Riddle",
     "RiddleTokens",

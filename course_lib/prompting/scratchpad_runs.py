@@ -11,9 +11,6 @@ import json
 import math
 import os
 import time
-from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,33 +19,26 @@ import click
 import numpy as np
 import torch
 from jaxtyping import Int
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 from tqdm import tqdm
 
-from course_lib.generation import generate
 from course_lib.models import GPT, GPTConfig
 from course_lib.training import Batches, fastest_dtype, muon_and_adamw, train, warmup_cosine
-from course_lib.training.loop import Loss
 from course_lib.training.town import sha256, waves
 
-from .riddles import (
-    RELATIONS,
-    STEPS,
-    THE_RIDDLE,
-    Riddle,
-    RiddleTokens,
-    all_riddles,
-    first_mistake,
-    majority,
-    mislead,
-    read_answer,
-    split_riddles,
+from .riddles import STEPS, THE_RIDDLE, Riddle, RiddleTokens, all_riddles, split_riddles
+from .scratchpads import (
+    KEPT,
+    MODELS,
+    RESULTS,
+    believed,
+    completion_loss,
+    examine,
+    riddle_rows,
+    sampled_answers,
+    trace_solution,
 )
 
-HERE = Path(__file__).parent
-RESULTS = HERE / "scratchpad_runs.json"
-MODELS = HERE / "riddle-gpt"
 N_CTX = 48  # the longest solution in digits takes 39
 N_ON_THE_WAY = 100  # riddles for a look while training
 BUDGET = 3_000_000  # tokens that each run computes, padding included
@@ -79,34 +69,8 @@ class Run:
     @property
     def name(self) -> str:
         """Name the run by what tells it from others."""
-        return f"{self.way}-{self.numbers}-tokens{self.tokens}-riddles{self.n_train}-lr{self.muon_lr:g}-seed{self.seed}"
-
-
-def riddle_rows(riddles: Sequence[Riddle], tokens: RiddleTokens, way: str) -> Int[Tensor, "N T1"]:
-    """Write question, solution and end of each riddle into a row; what is left of a row is filled with ends."""
-    texts = [f"{r.question} {r.completion(way)}" for r in riddles]
-    ids = [torch.tensor([*tokens.encode(text), tokens.end]) for text in texts]
-    return nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=tokens.end)  # N of [t] -> [N, T + 1]
-
-
-def completion_targets(rows: Int[Tensor, "B T1"], tokens: RiddleTokens) -> Int[Tensor, "B T"]:
-    """Give what is to be predicted at each place: the next token in a solution, −100 (no loss) everywhere else.
-
-    A solution begins after the question mark and goes on to the first end, which belongs to it.
-    """
-    asked = (rows[:, :-1] == tokens.question_mark).cumsum(1) > 0  # [B, T]: the question is over
-    ended = rows[:, :-1] == tokens.end  # [B, T]
-    return rows[:, 1:].masked_fill(~asked | ended, -100)
-
-
-def completion_loss(tokens: RiddleTokens) -> Loss:
-    """Make the loss of `training.train` that looks at solutions alone, in nats per token of them."""
-
-    def loss(model: nn.Module, rows: Int[Tensor, "B T1"]) -> Tensor:
-        logits = model(rows[:, :-1])  # [B, T] -> [B, T, V]
-        return F.cross_entropy(logits.flatten(0, 1).float(), completion_targets(rows, tokens).flatten())
-
-    return loss
+        size = f"layers{self.n_layer}-tokens{self.tokens}-riddles{self.n_train}-lr{self.muon_lr:g}"
+        return f"{self.way}-{self.numbers}-{size}-seed{self.seed}"
 
 
 def row_batches(rows: Int[Tensor, "N T1"], batch_size: int, seed: int) -> Batches:
@@ -130,38 +94,6 @@ def new_model(run: Run) -> GPT:
         model.wte.weight.mul_(2.5)
         model.wpe.weight.copy_(0.07 * waves(N_CTX, run.n_embd))
     return model
-
-
-def solve(
-    model: GPT, tokens: RiddleTokens, riddles: Sequence[Riddle], started: Sequence[str] | None = None, **rules: Any
-) -> list[str]:
-    """Let a model write the solution of each riddle; `rules` are those of `generation.generate` (default: greedy).
-
-    `started` holds the beginnings of the solutions, which are part of what comes back: the model goes on from there.
-    """
-    started = [""] * len(riddles) if started is None else started
-    prompts = [tokens.encode(f"{r.question} {begun}") for r, begun in zip(riddles, started, strict=True)]
-    most = N_CTX - max(map(len, prompts))
-    rows = generate(model, prompts, most, stop=tokens.end, **{"temperature": 0} | rules)
-    asked = [len(tokens.encode(r.question)) for r in riddles]
-    return [tokens.decode([i for i in row[n:].tolist() if i != tokens.end]) for n, row in zip(asked, rows)]
-
-
-def examine(model: GPT, tokens: RiddleTokens, way: str, riddles: Sequence[Riddle]) -> dict[str, Any]:
-    """Let the model solve riddles greedily: the share of right answers, and of each kind of first mistake.
-
-    Only a scratchpad shows where a mistake was made; `lucky` counts right answers under a working that is wrong.
-    """
-    texts = solve(model, tokens, riddles)
-    right = [read_answer(text) == r.answer for r, text in zip(riddles, texts)]
-    report: dict[str, Any] = {"accuracy": sum(right) / len(right), "riddles": len(right)}
-    by_relation = {relation: [ok for r, ok in zip(riddles, right) if r.relation == relation] for relation in RELATIONS}
-    report["relations"] = {relation: round(sum(oks) / len(oks), 4) for relation, oks in by_relation.items() if oks}
-    if way == "scratchpad":
-        mistakes = [first_mistake(r, text) for r, text in zip(riddles, texts)]
-        report["mistakes"] = dict(Counter(mistake for mistake in mistakes if mistake))
-        report["lucky"] = sum(ok and mistake is not None for ok, mistake in zip(right, mistakes))
-    return report
 
 
 def train_run(run: Run, dtype: torch.dtype = torch.float32) -> tuple[GPT, list[dict[str, float | int]]]:
@@ -228,99 +160,20 @@ def write_json(path: Path, value: Any) -> None:
     os.replace(part, path)
 
 
-def sampled_answers(
-    model: GPT, tokens: RiddleTokens, riddles: Sequence[Riddle], n_samples: int, temperature: float | int, seed: int = 0
-) -> list[list[int | None]]:
-    """Let the model solve each riddle n_samples times at a temperature; give the answers, riddle by riddle."""
-    generator = torch.Generator().manual_seed(seed)
-    many = [riddle for riddle in riddles for _ in range(n_samples)]
-    texts = solve(model, tokens, many, temperature=temperature, generator=generator)
-    answers = [read_answer(text) for text in texts]
-    return [answers[i : i + n_samples] for i in range(0, len(answers), n_samples)]
-
-
-def vote_accuracy(
-    answers: Sequence[Sequence[int | None]], riddles: Sequence[Riddle], k: int, draws: int = 20, seed: int = 0
-) -> float:
-    """Give the share of riddles that a majority of k answers gets right, on average over draws of k of the samples.
-
-    Raises ValueError for more votes than there are samples.
-    """
-    n = len(answers[0])
-    if not 1 <= k <= n:
-        raise ValueError(f"{k} votes out of {n} samples: ask for 1 to {n}")
-    rng = np.random.default_rng(seed)
-    right = 0
-    for _ in range(draws):
-        for given, riddle in zip(answers, riddles, strict=True):
-            right += majority([given[i] for i in rng.permutation(n)[:k]]) == riddle.answer
-    return right / (draws * len(riddles))
-
-
-def believed(model: GPT, tokens: RiddleTokens, riddles: Sequence[Riddle], step: str, off: int) -> dict[str, Any]:
-    """Put a wrong step into the working of each riddle that allows it, and count where the answer goes.
-
-    "followed": to what the wrong step leads to. "right": to the right answer all the same. "other": elsewhere.
-    """
-    misled = []
-    for riddle in riddles:
-        with suppress(ValueError):
-            misled.append((riddle, *mislead(riddle, step, off)))
-    texts = solve(model, tokens, [riddle for riddle, _, _ in misled], [begun for _, begun, _ in misled])
-    found: Counter[str] = Counter(followed=0, right=0, other=0)
-    for text, (riddle, _, leads_to) in zip(texts, misled):
-        answer = read_answer(text)
-        found["followed" if answer == leads_to else "right" if answer == riddle.answer else "other"] += 1
-    return {"step": step, "off": off, "riddles": len(misled), **found}
-
-
-@torch.inference_mode()
-def trace_solution(model: GPT, tokens: RiddleTokens, riddle: Riddle, k: int = 4) -> dict[str, Any]:
-    """Let the model solve a riddle greedily, and keep at each token the k likeliest with their probabilities."""
-    asked = tokens.encode(riddle.question)
-    written = tokens.encode(solve(model, tokens, [riddle])[0])
-    p = model(torch.tensor([[*asked, *written]]))[0, len(asked) - 1 : -1].softmax(-1)  # [T, V]
-    best = p.topk(k)
-    return {
-        "question": [tokens.vocabulary[i] for i in asked],
-        "written": [tokens.vocabulary[i] for i in written],
-        "likeliest": [
-            [[tokens.vocabulary[i], round(x, 4)] for i, x in zip(ids, values)]
-            for ids, values in zip(best.indices.tolist(), best.values.tolist())
-        ],
-        "answer": riddle.answer,
-    }
-
-
-def riddle_model(way: str = "scratchpad") -> tuple[GPT, RiddleTokens]:
-    """Load one of the two models that come with the library: "scratchpad" or "answer". Both write numbers as digits.
-
-    Raises ValueError for another way.
-    """
-    if way not in KEPT:
-        raise ValueError(f"way is {way!r}: there are models for {', '.join(KEPT)}")
-    return GPT.from_pretrained(MODELS / way).eval(), RiddleTokens("digits")
-
-
-def scratchpad_results() -> dict[str, Any]:
-    """Read what the runs found, and the recipe of each: the content of scratchpad_runs.json."""
-    return json.loads(RESULTS.read_text(encoding="utf-8"))
-
-
-ARMS = (("scratchpad", "digits"), ("answer", "digits"), ("scratchpad", "whole"), ("answer", "whole"))
 RATES = (0.015, 0.06)  # other learning rates, half and twice the one of all runs
-KEPT = {"scratchpad": Run("scratchpad"), "answer": Run("answer")}  # the models that are committed
-SHOWN = (THE_RIDDLE, Riddle("a third of", 27, 64), Riddle("twice", 17, 45), Riddle("half", 54, 67))
+SHOWN = (THE_RIDDLE, Riddle("a third of", 42, 97), Riddle("twice", 37, 58), Riddle("half", 70, 86))  # all held out
 
 
 def plan() -> list[Run]:
     """List the runs, the most needed first: every arm with one seed before any arm has two, other settings last."""
     runs = []
     for seed in range(3):
-        runs += [Run(way, numbers, seed) for way, numbers in ARMS] + [Run("answer", "digits", seed, same_steps())]
-    runs += [Run("dots", "digits", seed) for seed in range(3)]
-    runs += [Run("answer", "digits", tokens=3 * BUDGET)]
-    runs += [Run(way, numbers, muon_lr=rate) for way, numbers in ARMS for rate in RATES]
+        runs += [Run(way, "digits", seed, n_layer=n_layer) for n_layer in (2, 1) for way in ("scratchpad", "answer")]
+        runs += [Run(way, "whole", seed) for way in ("scratchpad", "answer")]
+        runs += [Run("answer", "digits", seed, same_steps())]
+    runs += [Run("dots", "digits", seed, n_layer=1) for seed in range(3)]
+    runs += [Run(way, "digits", n_layer=1, muon_lr=rate) for way in ("scratchpad", "answer") for rate in RATES]
+    runs += [Run(way, "digits", muon_lr=rate) for way in ("scratchpad", "answer") for rate in RATES]
     return runs + [Run(way, "reversed") for way in ("scratchpad", "answer")]
 
 
@@ -335,19 +188,21 @@ def collect(out: Path, reports: list[dict[str, Any]]) -> None:
     """Look closer at the models that were trained, and write what the course reads: the results and two models."""
     runs = [Run(**report["run"]) for report in reports]
     models = {run.name: GPT.from_pretrained(out / run.name).eval() for run in tqdm(runs, desc="models")}
-    held_out = split_riddles().problems
+    parts = split_riddles()
+    voted = parts.numbers[:N_VOTES]
     votes, wrong_steps, traces = [], [], []
     for run in tqdm(runs, desc="a closer look"):
         model, tokens = models[run.name], RiddleTokens(run.numbers)
-        if run.way == "scratchpad":
-            answers = {str(t): sampled_answers(model, tokens, held_out[:N_VOTES], N_SAMPLES, t) for t in TEMPERATURES}
-            votes.append({"run": run.name, "answers": answers})
-            wrong_steps += [{"run": run.name, **believed(model, tokens, held_out, step, 2)} for step in STEPS[:-1]]
-        if run.seed == 0 and run.tokens == BUDGET:
+        if run in [Run("scratchpad", seed=seed) for seed in range(3)]:
+            answers = {str(t): sampled_answers(model, tokens, voted, N_SAMPLES, t) for t in TEMPERATURES}
+            greedy = examine(model, tokens, run.way, voted)["accuracy"]
+            votes.append({"run": run.name, "greedy": greedy, "answers": answers})
+            wrong_steps += [{"run": run.name, **believed(model, tokens, parts.problems, s, 2)} for s in STEPS[:-1]]
+        if run in [Run(way, numbers) for way in KEPT for numbers in ("digits", "whole")]:
             shown = [trace_solution(model, tokens, riddle) for riddle in SHOWN]
             traces.append({"way": run.way, "numbers": run.numbers, "riddles": shown})
-    for way, run in KEPT.items():
-        models[run.name].half().save_pretrained(MODELS / way)
+    for way in KEPT:
+        models[Run(way).name].half().save_pretrained(MODELS / way)
     write_json(
         RESULTS,
         {

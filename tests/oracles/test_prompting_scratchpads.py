@@ -10,7 +10,7 @@ import transformers
 
 from course_lib.models import GPT, GPTConfig
 from course_lib.prompting.riddles import WAYS, RiddleTokens, all_riddles, majority, split_riddles
-from course_lib.prompting.scratchpad_runs import N_CTX, completion_loss, completion_targets, riddle_rows
+from course_lib.prompting.scratchpads import completion_loss, completion_targets, riddle_rows
 
 SHARE = {"half": 0.5, "a third of": 1 / 3, "twice": 2.0, "three times": 3.0}
 
@@ -36,13 +36,13 @@ def test_the_loss_is_that_of_transformers_with_the_question_masked(way, numbers)
     some = split_riddles().train[:4]
     rows = torch.cat([riddle_rows(some[:2], tokens, way), riddle_rows(some[2:], tokens, way)])
     rows = torch.nn.functional.pad(rows, (0, 3), value=tokens.end)
-    config = GPTConfig(len(tokens.vocabulary), N_CTX, 16, 2, 2)
+    config = GPTConfig(len(tokens.vocabulary), 48, 16, 2, 2)
     torch.manual_seed(0)
     ours = GPT(config).double()
     theirs = transformers.GPT2LMHeadModel(
         transformers.GPT2Config(
             vocab_size=config.vocab_size,
-            n_positions=N_CTX,
+            n_positions=48,
             n_embd=16,
             n_layer=2,
             n_head=2,

@@ -3,33 +3,32 @@
 from contextlib import suppress
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from course_lib.models import GPT
 from course_lib.prompting import scratchpad_runs
 from course_lib.prompting.riddles import NUMBERS, STEPS, THE_RIDDLE, WAYS, RiddleTokens, mislead, split_riddles
-from course_lib.prompting.scratchpad_runs import (
-    ARMS,
-    BUDGET,
-    Run,
+from course_lib.prompting.scratchpad_runs import BUDGET, Run, conduct, n_steps, new_model, plan, row_batches, train_run
+from course_lib.prompting.scratchpads import (
+    KEPT,
+    MODELS,
     believed,
     completion_loss,
     completion_targets,
-    conduct,
     examine,
-    n_steps,
-    new_model,
-    plan,
+    riddle_model,
     riddle_rows,
-    row_batches,
     sampled_answers,
+    scratchpad_results,
     solve,
     trace_solution,
-    train_run,
     vote_accuracy,
 )
+from course_lib.training.town import sha256
 
+SEEDS = 3  # of every arm
 TINY = Run("scratchpad", tokens=20_000, n_train=50, batch_size=16, n_layer=1, n_head=2, n_embd=16, warmup=5)
 SOME = split_riddles().problems[:6]
 
@@ -105,12 +104,10 @@ def test_too_few_tokens_for_one_batch():
 
 def test_the_plan_has_every_arm_once_before_any_arm_twice():
     runs = plan()
-    by_seed = [{(run.way, run.numbers, run.tokens) for run in runs[5 * seed : 5 * seed + 5]} for seed in range(3)]
-    assert by_seed[0] == by_seed[1] == by_seed[2]
-    assert len(by_seed[0]) == 5
-    assert [run.seed for run in runs[:15]] == [0] * 5 + [1] * 5 + [2] * 5
+    arms = [[replace(run, seed=0) for run in runs[7 * seed : 7 * seed + 7]] for seed in range(3)]
+    assert arms[0] == arms[1] == arms[2]
+    assert [run.seed for run in runs[:21]] == [0] * 7 + [1] * 7 + [2] * 7
     assert len({run.name for run in runs}) == len(runs)
-    assert {(way, numbers) for way, numbers, tokens in by_seed[0] if tokens == BUDGET} >= set(ARMS)
 
 
 def test_batches_depend_on_their_number_alone():
@@ -196,3 +193,47 @@ def test_a_finished_run_is_not_repeated_and_an_unfinished_one_is(tmp_path, monke
     (tmp_path / f"{TINY.name}.json").unlink()
     with pytest.raises(pytest.fail.Exception):
         conduct(TINY, tmp_path)
+
+
+def test_what_is_committed_is_whole():
+    """Recipes are the plan's, hashes fit, each arm has three seeds, and counts add up."""
+    held = scratchpad_results()
+    runs = [Run(**report["run"]) for report in held["runs"]]
+    assert {run.name for run in runs} <= {run.name for run in plan()}
+    assert {run.name for run in runs} >= {run.name for run in plan()[: 7 * SEEDS]}
+    assert held["sha256"] == {way: sha256(MODELS / way / "model.safetensors") for way in KEPT}
+    for report in held["runs"]:
+        for part in ("problems", "numbers"):
+            found = report[part]
+            assert found["riddles"] == 500
+            if report["run"]["way"] == "scratchpad":
+                right = round(found["accuracy"] * 500)
+                assert right - found["lucky"] + sum(found["mistakes"].values()) == 500
+    assert all(m["followed"] + m["right"] + m["other"] == m["riddles"] for m in held["misled"])
+
+
+@pytest.mark.parametrize("way", KEPT)
+def test_the_models_that_come_along_are_those_of_the_report(way):
+    """Examined again, on a part: what the report says of all riddles cannot be far from it; the shown riddles agree."""
+    model, tokens = riddle_model(way)
+    held = scratchpad_results()
+    (report,) = (r for r in held["runs"] if Run(**r["run"]) == Run(way))
+    for part, riddles in (("problems", split_riddles().problems), ("numbers", split_riddles().numbers)):
+        again = examine(model, tokens, way, riddles[:100])["accuracy"]
+        assert abs(again - report[part]["accuracy"]) < 0.12
+    (shown,) = (t["riddles"] for t in held["traces"] if (t["way"], t["numbers"]) == (way, "digits"))
+    for riddle, before in zip(scratchpad_runs.SHOWN, shown, strict=True):
+        now = trace_solution(model, tokens, riddle)
+        assert (now["written"], now["read"]) == (before["written"], before["read"])
+        np.testing.assert_allclose(
+            [row[0][1] for row in now["likeliest"]], [row[0][1] for row in before["likeliest"]], atol=2e-3
+        )
+
+
+def test_what_is_shown_was_not_trained_on():
+    assert not set(scratchpad_runs.SHOWN) & set(split_riddles(4484).train[:3000])
+
+
+def test_there_is_no_third_model():
+    with pytest.raises(ValueError, match="way is 'dots': there are models for scratchpad, answer"):
+        riddle_model("dots")
