@@ -25,6 +25,12 @@ check.sheet("14_chain_of_thought")
 
 SHARES = {"half of": (1, 2), "a third of": (1, 3), "twice": (2, 1), "three times": (3, 1)}  # his age : mine
 
+
+def answer_of(text):
+    """The number with which a text ends, after `Answer: `; None where there is none."""
+    number = text.rpartition("Answer: ")[2].rstrip(".")
+    return int(number) if "Answer: " in text and number.isdigit() else None
+
 # %% exercise scratchpad "Write the steps" points=3 minutes=15 difficulty=2
 # “If my brother was *half of* my age when I was 8, how old will he be when I am 50?” Write the solution in one line, in exactly this form:
 #
@@ -41,8 +47,8 @@ SHARES = {"half of": (1, 2), "a third of": (1, 3), "twice": (2, 1), "three times
 # To which of my two ages does the relation belong? And what stays the same as the years go by?
 
 # %% hint
-# `times, parts = SHARES[relation]`, then `then = age * times // parts`. `sorted` puts the two ages into order, so that the difference
-# is never below 0; the sign of the last step depends on who is older.
+# His age then is my age times the first number of the share, divided by the second. `sorted` puts the two ages into order, so that the
+# difference is never below 0; the sign of the last step depends on who is older.
 
 # %% answer
 def scratchpad(relation, age, later):
@@ -216,7 +222,7 @@ def few_shot(examples, question):
 # Numbers stand everywhere in a scratchpad, and also behind the answer: “Answer: 46. He is 4 years younger.” Which one do you want?
 
 # %% hint
-# `re.findall(r"Answer: (\d+)", text)` gives all numbers, as texts, that stand behind an `Answer:`.
+# `re.findall` with a group, `(\d+)`, behind the word `Answer:` and a space gives all such numbers, as texts. The list may be empty.
 
 # %% answer
 def read_answer(text):
@@ -392,7 +398,7 @@ def completion_loss(logits, rows, n_asked, end):
 # integer, that most of them agree on (*self-consistency*). A text without an answer has no vote. Of answers that tie, the one that came first wins.
 # If no text has an answer, return `None`.
 #
-# `answer_of(text)` is there for you: the number after the last `Answer:`, or `None`.
+# `answer_of(text)` is there for you: the number after `Answer:` with which a text ends, or `None`.
 
 # %% hint
 # Two texts may reach one answer in different ways, or with other words. Do they vote for the same thing?
@@ -401,12 +407,6 @@ def completion_loss(logits, rows, n_asked, end):
 # `Counter(answers).most_common(1)` gives the most frequent one and its count; of those that tie it gives the first one that it met.
 
 # %% answer
-def answer_of(text):
-    """The number after the last `Answer:`; None where there is none. (For you; leave it as it is.)"""
-    found = re.findall(r"Answer: (\d+)", text)
-    return int(found[-1]) if found else None
-
-
 def vote(solutions):
     """The answer on which most solutions agree, as an integer; None if none has one."""
     ### BEGIN SOLUTION

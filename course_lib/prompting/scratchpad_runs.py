@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from course_lib.models import GPT, GPTConfig
 from course_lib.training import Batches, fastest_dtype, muon_and_adamw, train, warmup_cosine
-from course_lib.training.town import sha256, waves
+from course_lib.training.town import sha256
 
 from .riddles import STEPS, THE_RIDDLE, Riddle, RiddleTokens, all_riddles, split_riddles
 from .scratchpads import (
@@ -36,6 +36,7 @@ from .scratchpads import (
     examine,
     riddle_rows,
     sampled_answers,
+    small_model,
     trace_solution,
 )
 
@@ -83,17 +84,9 @@ def row_batches(rows: Int[Tensor, "N T1"], batch_size: int, seed: int) -> Batche
 
 
 def new_model(run: Run) -> GPT:
-    """Draw the weights that a run starts from, as large as those of the town's model (`training.town.town_model`)."""
-    torch.manual_seed(run.seed)
+    """Draw the weights that a run starts from; its seed alone decides them."""
     vocab_size = len(RiddleTokens(run.numbers).vocabulary)
-    model = GPT(GPTConfig(vocab_size, N_CTX, run.n_embd, run.n_layer, run.n_head))
-    with torch.no_grad():
-        for p in model.h.parameters():
-            if p.ndim == 2:
-                p.mul_(run.n_embd**-0.5 / 0.02)
-        model.wte.weight.mul_(2.5)
-        model.wpe.weight.copy_(0.07 * waves(N_CTX, run.n_embd))
-    return model
+    return small_model(GPTConfig(vocab_size, N_CTX, run.n_embd, run.n_layer, run.n_head), run.seed)
 
 
 def train_run(run: Run, dtype: torch.dtype = torch.float32) -> tuple[GPT, list[dict[str, float | int]]]:
@@ -168,13 +161,12 @@ def plan() -> list[Run]:
     """List the runs, the most needed first: every arm with one seed before any arm has two, other settings last."""
     runs = []
     for seed in range(3):
-        runs += [Run(way, "digits", seed, n_layer=n_layer) for n_layer in (2, 1) for way in ("scratchpad", "answer")]
-        runs += [Run(way, "whole", seed) for way in ("scratchpad", "answer")]
+        runs += [Run(way, numbers, seed) for numbers in ("digits", "whole") for way in KEPT]
         runs += [Run("answer", "digits", seed, same_steps())]
-    runs += [Run("dots", "digits", seed, n_layer=1) for seed in range(3)]
-    runs += [Run(way, "digits", n_layer=1, muon_lr=rate) for way in ("scratchpad", "answer") for rate in RATES]
-    runs += [Run(way, "digits", muon_lr=rate) for way in ("scratchpad", "answer") for rate in RATES]
-    return runs + [Run(way, "reversed") for way in ("scratchpad", "answer")]
+    runs += [Run(way, "digits", seed, n_layer=1) for seed in range(3) for way in KEPT]
+    runs += [Run(way, "digits", muon_lr=rate) for rate in RATES for way in KEPT]
+    runs += [Run(way, "reversed") for way in KEPT]
+    return runs + [Run("dots", "digits", seed) for seed in range(3)]
 
 
 def same_steps() -> int:

@@ -14,14 +14,28 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.generation import generate
-from course_lib.models import GPT
+from course_lib.models import GPT, GPTConfig
 from course_lib.training.loop import Loss
+from course_lib.training.town import waves
 
 from .riddles import RELATIONS, Riddle, RiddleTokens, first_mistake, majority, mislead, read_answer
 
 RESULTS = Path(__file__).parent / "scratchpad_runs.json"  # what scratchpad_runs.py found
 MODELS = Path(__file__).parent / "riddle-gpt"  # two of the models that it trained, in float16
 KEPT = ("scratchpad", "answer")
+
+
+def small_model(config: GPTConfig, seed: int) -> GPT:
+    """Draw a small GPT's first weights, as large as those of the town's model (`training.town.town_model`)."""
+    torch.manual_seed(seed)
+    model = GPT(config)
+    with torch.no_grad():
+        for p in model.h.parameters():
+            if p.ndim == 2:
+                p.mul_(config.n_embd**-0.5 / 0.02)
+        model.wte.weight.mul_(2.5)
+        model.wpe.weight.copy_(0.07 * waves(config.n_ctx, config.n_embd))
+    return model
 
 
 def riddle_rows(riddles: Sequence[Riddle], tokens: RiddleTokens, way: str) -> Int[Tensor, "N T1"]:
