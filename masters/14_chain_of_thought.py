@@ -479,20 +479,24 @@ def vote(solutions):
 # %% show
 import torch
 
+from course_lib import figures
 from course_lib.prompting import Riddle, riddle_model, solve
 
 model, tokens = riddle_model("scratchpad")
 riddle = Riddle("half", 70, 86)  # your own riddle here; 70 and 86 never came up in the model's training
 
 
-def think_aloud(n=9, temperature=1.5):
+def think_aloud(n=25, temperature=2.0):
     """The trained model solves your riddle n times at a high temperature, and your vote decides."""
     solutions = solve(model, tokens, [riddle] * n, temperature=temperature, generator=torch.Generator().manual_seed(14))
-    decided = vote(solutions)
-    print(riddle.question + "\n")
-    for text in solutions:
-        print(" " if answer_of(text) == riddle.answer else "x", text)
-    print(f"\nthe vote: {decided}; the truth: {riddle.answer}")
+    heard = Counter(str(answer_of(text)) for text in solutions).most_common(8)
+    return figures.bars(
+        [answer for answer, _ in heard],
+        [count / n for _, count in heard],
+        xlabel="share of the solutions",
+        title=f"{n} solutions: the vote says {vote(solutions)}, the truth is {riddle.answer}",
+        alt="Bars: the share of the solutions that gave each answer, the most frequent one on top.",
+    )
 
 
 check.show(think_aloud)

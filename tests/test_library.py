@@ -15,7 +15,7 @@ from press.dependencies import imports_of
 
 ROOT = pathlib.Path(course_lib.__file__).parent
 # each imports from those before it
-ORDER = ["town", "tokens", "by_hand", "models", "inside", "training", "generation", "finetuning"]
+ORDER = ["town", "tokens", "by_hand", "models", "inside", "training", "generation", "finetuning", "prompting"]
 LOOK_ON = ["data", "figures", "chapter", "grading"]  # these may look at the others; nobody in ORDER imports them
 MODULES = [m.name for m in pkgutil.walk_packages([str(ROOT)], "course_lib.") if not m.name.endswith("__main__")]
 

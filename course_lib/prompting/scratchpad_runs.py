@@ -43,7 +43,7 @@ from .scratchpads import (
 N_CTX = 48  # the longest solution in digits takes 39
 N_ON_THE_WAY = 100  # riddles for a look while training
 BUDGET = 3_000_000  # tokens that each run computes, padding included
-N_VOTES, N_SAMPLES, TEMPERATURES = 100, 20, (0.5, 1.0)  # riddles, solutions of each
+N_VOTES, N_SAMPLES, TEMPERATURES = 100, 20, (1.0, 2.0)  # riddles, solutions of each
 
 
 @dataclass(frozen=True)
@@ -163,8 +163,9 @@ def plan() -> list[Run]:
     for seed in range(3):
         runs += [Run(way, numbers, seed) for numbers in ("digits", "whole") for way in KEPT]
         runs += [Run("answer", "digits", seed, same_steps())]
+    runs += [Run("scratchpad", numbers, muon_lr=rate) for rate in RATES for numbers in ("digits", "whole")]
     runs += [Run(way, "digits", seed, n_layer=1) for seed in range(3) for way in KEPT]
-    runs += [Run(way, "digits", muon_lr=rate) for rate in RATES for way in KEPT]
+    runs += [Run("answer", numbers, muon_lr=rate) for rate in RATES for numbers in ("digits", "whole")]
     runs += [Run(way, "reversed") for way in KEPT]
     return runs + [Run("dots", "digits", seed) for seed in range(3)]
 
@@ -185,10 +186,10 @@ def collect(out: Path, reports: list[dict[str, Any]]) -> None:
     votes, wrong_steps, traces = [], [], []
     for run in tqdm(runs, desc="a closer look"):
         model, tokens = models[run.name], RiddleTokens(run.numbers)
-        if run in [Run("scratchpad", seed=seed) for seed in range(3)]:
+        if run in [Run("scratchpad", seed=seed, n_layer=n) for seed in range(3) for n in (1, 2)]:
             answers = {str(t): sampled_answers(model, tokens, voted, N_SAMPLES, t) for t in TEMPERATURES}
             greedy = examine(model, tokens, run.way, voted)["accuracy"]
-            votes.append({"run": run.name, "greedy": greedy, "answers": answers})
+            votes.append({"run": run.name, "n_layer": run.n_layer, "greedy": greedy, "answers": answers})
             wrong_steps += [{"run": run.name, **believed(model, tokens, parts.problems, s, 2)} for s in STEPS[:-1]]
         if run in [Run(way, numbers) for way in KEPT for numbers in ("digits", "whole")]:
             shown = [trace_solution(model, tokens, riddle) for riddle in SHOWN]
