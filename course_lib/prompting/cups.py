@@ -141,7 +141,8 @@ class CupsRun:
     @property
     def name(self) -> str:
         """Name the run by what tells it from others."""
-        return f"cups-{'scratchpad' if self.scratchpad else 'answer'}-layers{self.n_layer}-seed{self.seed}"
+        way = "scratchpad" if self.scratchpad else "answer"
+        return f"cups-{way}-layers{self.n_layer}-tokens{self.tokens}-lr{self.muon_lr:g}-seed{self.seed}"
 
 
 def train_cups(run: CupsRun, dtype: torch.dtype = torch.float32) -> GPT:
@@ -176,9 +177,11 @@ def conduct(run: CupsRun, out: Path, n_games: int = 200) -> dict[str, Any]:
 
 
 def plan() -> list[CupsRun]:
-    """List the runs: every arm with one seed before any arm has two."""
+    """List the runs: every arm with one seed before any arm has two; other settings last."""
     arms = [(False, 1), (False, 2), (True, 1), (False, 4), (True, 2)]
-    return [CupsRun(scratchpad, n_layer, seed) for seed in range(3) for scratchpad, n_layer in arms]
+    runs = [CupsRun(scratchpad, n_layer, seed) for seed in range(3) for scratchpad, n_layer in arms]
+    runs += [CupsRun(False, n_layer, muon_lr=0.01) for n_layer in (4, 2, 1)]
+    return [*runs, CupsRun(False, 2, tokens=4 * CupsRun.tokens)]
 
 
 def cups_results() -> dict[str, Any]:

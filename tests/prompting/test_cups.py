@@ -1,7 +1,6 @@
 """The shell game: where the ball is, rows of one length, a loss on solutions alone, results that are whole."""
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -152,8 +151,9 @@ def test_every_run_computes_the_same_tokens():
 
 
 def test_what_is_committed_is_whole():
-    runs = cups_results()["runs"]
-    assert [CupsRun(**report["run"]) for report in runs] == plan()[: len(runs)]
-    assert len(runs) >= 5
-    assert all(len(report["accuracy"]) == MOST and report["games"] == 200 for report in runs)
-    assert {replace(CupsRun(**report["run"]), seed=0) for report in runs} == set(plan()[:5])
+    reports = cups_results()["runs"]
+    runs = [CupsRun(**report["run"]) for report in reports]
+    assert len({run.name for run in runs}) == len(runs)
+    assert {run.name for run in runs} <= {run.name for run in plan()}
+    assert {run.name for run in runs} >= {run.name for run in plan()[:5]}
+    assert all(len(report["accuracy"]) == MOST and report["games"] == 200 for report in reports)
