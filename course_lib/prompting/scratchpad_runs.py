@@ -10,6 +10,7 @@ the plan is done, `--collect` writes what the course reads: scratchpad_runs.json
 import json
 import math
 import os
+import re
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -147,9 +148,10 @@ def conduct(run: Run, out: Path, dtype: torch.dtype = torch.float32) -> dict[str
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a file in one move."""
+    """Write a file in one move, a line for each list of plain values."""
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    text = re.sub(r"\[([^\[\]{}]*)\]", lambda found: f"[{' '.join(found[1].split())}]", json.dumps(value, indent=1))
+    part.write_text(text + "\n", encoding="utf-8")
     os.replace(part, path)
 
 
