@@ -134,7 +134,7 @@ def test_riddles_that_cannot_be(relation, age, later, message):
 @pytest.mark.parametrize("way", WAYS)
 def test_tokens_lose_nothing(numbers, way):
     tokens = RiddleTokens(numbers)
-    for riddle in ALL[::7]:
+    for riddle in ALL[::40]:
         text = f"{riddle.question} {riddle.completion(way)}"
         assert tokens.decode(tokens.encode(text)) == text
 
@@ -151,14 +151,14 @@ def test_three_ways_to_cut_a_number():
 
 def test_dots_are_as_many_as_a_working_in_digits_has_tokens():
     tokens = RiddleTokens("digits")
-    assert {len(tokens.encode(riddle.working)) for riddle in ALL} == {N_DOTS}
+    assert {len(tokens.encode(riddle.working)) for riddle in ALL[::10]} == {N_DOTS}
 
 
 @pytest.mark.parametrize("numbers", NUMBERS)
 def test_all_riddles_have_one_length(numbers):
     tokens = RiddleTokens(numbers)
     for way in WAYS:
-        assert len({len(tokens.encode(f"{r.question} {r.completion(way)}")) for r in ALL[::10]}) == 1
+        assert len({len(tokens.encode(f"{r.question} {r.completion(way)}")) for r in ALL[::40]}) == 1
 
 
 @pytest.mark.parametrize(("numbers", "text", "message"), [

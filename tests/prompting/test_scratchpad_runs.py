@@ -180,7 +180,9 @@ def test_who_is_misled_and_who_is_not(step):
 def test_a_trace_gives_the_probability_of_each_token():
     model, tokens = oracle()
     seen = trace_solution(model, tokens, THE_RIDDLE)
-    assert tokens.decode(tokens.vocabulary.index(t) for t in seen["written"]) == THE_RIDDLE.completion("scratchpad")
+    text = tokens.decode(tokens.vocabulary.index(token) for token in seen["written"])
+    assert text == THE_RIDDLE.completion("scratchpad") + " <end>"
+    assert seen["read"] == THE_RIDDLE.answer
     assert [row[0][0] for row in seen["likeliest"]] == seen["written"]
     assert all(1 >= row[0][1] >= row[1][1] >= 0 for row in seen["likeliest"])
 
