@@ -9,6 +9,7 @@ from .formats import (
     format_similarity,
 )
 from .heads import TaskModel, at_extract, freeze, widen
+from .records import results
 from .tuning import (
     Settings,
     Step,
@@ -50,6 +51,7 @@ __all__ = [
     "language_loss",
     "losses",
     "predict",
+    "results",
     "surprises",
     "town_form",
     "warmup_linear",

@@ -11,15 +11,24 @@ from .batches import check_form
 from .formats import SpecialTokens
 
 
-def widen(model: nn.Module, std: float = 0.02, seed: int = 0) -> SpecialTokens:
+def widen(model: nn.Module, std: float = 0.02, seed: int = 0, start_as: int | None = None) -> SpecialTokens:
     """Add three rows to the model's token embedding, drawn from N(0, std), and return their ids.
 
     The model is changed in place. It may be any with `config.vocab_size` and an embedding `wte`: GPT, GPT1, a GPT-2
     that `from_pretrained` opened. Its output is tied to the embedding, so it can predict the new tokens too.
+
+    With `start_as`, the start token begins as a copy of that token. A model that has always seen the same token first
+    (end-of-text, in the town) leans on it: heads that have nothing to do look there. Raises ValueError for an id
+    outside the vocabulary.
     """
     old = model.wte.weight.detach()  # [V, C]
     new = std * torch.randn(3, old.shape[1], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    rows = torch.cat([old, new.to(old)])  # [V + 3, C]
+    new = new.to(old)
+    if start_as is not None:
+        if not 0 <= start_as < len(old):
+            raise ValueError(f"start_as is {start_as}: ids run from 0 to {len(old) - 1}")
+        new[0] = old[start_as]
+    rows = torch.cat([old, new])  # [V + 3, C]
     model.wte = nn.Embedding.from_pretrained(rows, freeze=False)
     model.config = replace(model.config, vocab_size=len(rows))
     return SpecialTokens(len(old), len(old) + 1, len(old) + 2)

@@ -86,6 +86,17 @@ def test_the_new_rows_are_drawn_as_asked():
     assert len({tuple(row[:5].tolist()) for row in new}) == 3
 
 
+def test_the_start_token_can_begin_as_a_copy():
+    model = gpt()
+    widen(model, start_as=4)
+    weight = model.wte.weight
+    assert torch.equal(weight[10], weight[4])
+    assert not torch.equal(weight[11], weight[4])
+    assert torch.equal(model.hidden(torch.tensor([[10, 1]])), model.hidden(torch.tensor([[4, 1]])))
+    with pytest.raises(ValueError, match="start_as is 10: ids run from 0 to 9"):
+        widen(gpt(), start_as=10)
+
+
 def test_a_widened_model_is_saved_and_opened(tmp_path):
     model = gpt(dtype=torch.float32)
     widen(model)

@@ -1,0 +1,341 @@
+"""The runs of chapter 12: python -m course_lib.finetuning.runs. Every run is one record of results.json.
+
+The town's model is turned to its tasks, with many labels and few, and the same network from scratch beside it. A run
+that stands in the file is not run again: stop the command at any time, and call it again to go on.
+"""
+
+import hashlib
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from tqdm import tqdm
+
+from course_lib.models import GPT
+from course_lib.tokens import ENDOFTEXT, Tokenizer
+from course_lib.town import LABELS, Example, baselines
+from course_lib.town import task as town_task
+from course_lib.training import fastest_dtype
+from course_lib.training.probes import HELD_OUT
+from course_lib.training.town import Recipe, town_model
+
+from .batches import Encoded, collate, encode_example, town_form
+from .heads import TaskModel, at_extract, freeze, widen
+from .records import RESULTS
+from .tuning import Settings, accuracy, finetune
+from .zero_shot import zero_shot
+
+MODEL = Path(__file__).parents[1] / "data" / "town-gpt"
+
+SEEDS = range(5)
+SWEEP = (3e-4, 1e-3, 3e-3)  # learning rates that a model from scratch may choose from
+SWEEP_SEED = 100
+CURVE = (50, 200, 500, 1000, 2000, 5000, 10_000)
+VALIDATION, N_VALIDATION = HELD_OUT + 100_000, 200
+N_TEST = {"classify": 1000, "entail": 1000, "choose": 500}  # 500 for the others
+LABELS_APART = 20_000  # the labels of seed s are numbered from s times this
+LOOK_EVERY, ENOUGH = 25, 0.995  # a run stops when it had this validation accuracy twice in a row
+WARMUP, NEW_TOKENS, SIMILAR_LENGTHS = 0.1, 0.1, 8
+PAIRS_TO_FIT = 100  # labelled examples for the thresholds of zero-shot scores
+
+
+@dataclass(frozen=True)
+class Headline:
+    """How a task is learned: from so many labels, in at least so many steps, at which rate the pre-trained model."""
+
+    labels: int
+    steps: int
+    lr: float
+
+
+HEADLINES = {
+    "classify": Headline(500, 100, 5e-4),
+    "choose": Headline(1000, 96, 1e-3),
+    "similar_order": Headline(2000, 150, 1e-3),
+    "entail": Headline(4000, 375, 1e-3),
+    "similar_mirror": Headline(4000, 375, 1e-3),
+    "similar_sizes": Headline(4000, 375, 1e-3),
+    "similar_people": Headline(4000, 375, 1e-3),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that decides what comes out of one run, beside the code."""
+
+    task: str
+    labels: int
+    start: str  # "pre-trained" or "scratch"
+    seed: int
+    lr: float
+    steps: int
+    lm_weight: float = 0.5
+    frozen: int = 0
+    new_tokens_learn: bool = True
+
+    @property
+    def settings(self) -> Settings:
+        """Whole epochs, at least `steps` steps of them; batches of 32 and all else as GPT-1's, but for the warm-up."""
+        epochs = max(1, math.ceil(self.steps / math.ceil(self.labels / Settings.batch_size)))
+        return Settings(
+            lr=self.lr,
+            epochs=epochs,
+            warmup=WARMUP,
+            lm_weight=self.lm_weight,
+            similar_lengths=SIMILAR_LENGTHS,
+            seed=self.seed,
+        )
+
+
+def headline(task: str, start: str, seed: int, lr: float | None = None, **changed: Any) -> Run:
+    """The run of a task with its usual labels and steps."""
+    h = HEADLINES[task]
+    usual = {"task": task, "labels": h.labels, "start": start, "seed": seed, "lr": lr or h.lr, "steps": h.steps}
+    return Run(**usual | changed)
+
+
+def queue(results: "Results") -> Iterator[Run]:
+    """Yield the runs, most wanted first. Learning rates from scratch follow from runs that are done by then."""
+    first, later = ("classify", "choose", "similar_order", "entail"), ("similar_mirror",)
+    for tasks in (first, later):
+        yield from (headline(task, "pre-trained", seed) for seed in SEEDS for task in tasks)
+        yield from (headline(task, "scratch", SWEEP_SEED, lr) for task in tasks for lr in SWEEP)
+        yield from (headline(task, "scratch", seed, results.best_rate(task)) for seed in SEEDS for task in tasks)
+        for labels in CURVE:
+            for task in tasks:
+                if labels != HEADLINES[task].labels:
+                    yield from (headline(task, "pre-trained", seed, labels=labels) for seed in SEEDS[:3])
+    yield from (headline("classify", "pre-trained", s, lm_weight=w) for s in SEEDS[:3] for w in (0.0, 1.0, 2.0))
+    yield from (
+        headline("classify", "pre-trained", s, frozen=n, new_tokens_learn=learn)
+        for s in SEEDS[:3]
+        for n, learn in ((1, True), (2, True), (3, True), (4, True), (4, False))
+    )
+    yield from (headline(t, "pre-trained", s) for s in SEEDS[:3] for t in ("similar_sizes", "similar_people"))
+
+
+class Results:
+    """The file of results: read when it is there, written anew after every run."""
+
+    def __init__(self, path: Path = RESULTS) -> None:
+        self.path = path
+        held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        self.recipe: dict[str, Any] = held.get("recipe", {})
+        self.beside: dict[str, dict[str, float]] = held.get("beside", {})  # majority, words, pairs of words, zero-shot
+        self.samples: dict[str, list[dict[str, Any]]] = held.get("samples", {})
+        self.runs: list[dict[str, Any]] = held.get("runs", [])
+
+    def find(self, **wanted: Any) -> list[dict[str, Any]]:
+        """All records with these values, in the order of their seeds: `find(task="choose", start="scratch")`."""
+        return sorted((r for r in self.runs if all(r[k] == v for k, v in wanted.items())), key=lambda r: r["seed"])
+
+    def headline(self, task: str, start: str) -> list[dict[str, Any]]:
+        """The records of a task with its usual labels; from scratch, those with the rate that the sweep chose."""
+        lr = HEADLINES[task].lr if start == "pre-trained" else self.best_rate(task)
+        return [r for seed in SEEDS for r in self.find(**asdict(headline(task, start, seed, lr)))]
+
+    def summary(self, task: str) -> dict[str, Any]:
+        """What stands in a table: labels, all test accuracies of both kinds of run, and what stands beside them."""
+        swept = self.swept(task)
+        rows = {"labels": HEADLINES[task].labels} | self.beside.get(task, {})
+        rows["pre-trained"] = [r["accuracy"] for r in self.headline(task, "pre-trained")]
+        rows["scratch"] = [r["accuracy"] for r in self.headline(task, "scratch")] if swept else []
+        return rows | ({"rate from scratch": self.best_rate(task)} if swept else {})
+
+    def swept(self, task: str) -> list[dict[str, Any]]:
+        """The runs from scratch that try a learning rate."""
+        return [r for lr in SWEEP for r in self.find(**asdict(headline(task, "scratch", SWEEP_SEED, lr)))]
+
+    def best_rate(self, task: str) -> float:
+        """The learning rate of the sweep from scratch with the best validation accuracy, then the lowest loss."""
+        done = self.swept(task)
+        if not done:
+            raise ValueError(f"no run of {task} from scratch is in {self.path.name}: its rates were not swept")
+        return max(done, key=lambda r: (r["validation"], -r["trace"][-1]["task_loss"]))["lr"]
+
+    def save(self) -> None:
+        """Write the file in one move; a run is one line."""
+        lines = ",\n".join("  " + json.dumps(run) for run in self.runs)
+        headlines = {task: self.summary(task) for task in HEADLINES}
+        head = {"recipe": self.recipe, "headline": headlines, "beside": self.beside, "samples": self.samples}
+        text = json.dumps(head, indent=1)[:-2] + ',\n "runs": [\n' + lines + "\n ]\n}\n"
+        part = self.path.with_name(self.path.name + ".part")
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, self.path)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run begins with: the network, its three new tokens, and the examples in its format."""
+
+    task: TaskModel
+    train: list[Encoded]
+    validation: list[Encoded]
+    test: list[Encoded]
+
+
+def begin(run: Run, folder: Path = MODEL) -> Start:
+    """Set a run up. Each seed has labels, new tokens, a head, an order and, from scratch, first weights of its own."""
+    tokenizer, model = Tokenizer.load(folder / "tokenizer.json"), GPT.from_pretrained(folder)
+    if run.start == "scratch":
+        model = town_model(Recipe(seed=run.seed))
+    elif run.start != "pre-trained":
+        raise ValueError(f"a run cannot start from {run.start!r}: choose pre-trained or scratch")
+    special, form = widen(model, NEW_TOKENS, run.seed, tokenizer.special_tokens[ENDOFTEXT]), town_form(run.task)
+    task = TaskModel(model, form, len(LABELS[run.task]), seed=run.seed)
+    freeze(task, run.frozen, run.new_tokens_learn)
+
+    def encoded(first: int, n: int) -> list[Encoded]:
+        n_ctx = model.config.n_ctx
+        return [encode_example(e, form, tokenizer, special, n_ctx) for e in examples(run.task, first, n)]
+
+    return Start(
+        task,
+        encoded(run.seed * LABELS_APART, run.labels),
+        encoded(VALIDATION, N_VALIDATION),
+        encoded(HELD_OUT, N_TEST.get(run.task, 500)),
+    )
+
+
+def examples(task: str, first: int, n: int) -> list[Example]:
+    """The examples of a task from this number on."""
+    return [town_task(task, number) for number in range(first, first + n)]
+
+
+def carry_out(run: Run, start: Start, dtype: torch.dtype) -> dict[str, Any]:
+    """Do one run; return its settings, its test accuracy, and its losses and accuracies on the way.
+
+    It stops when the validation accuracy was ENOUGH twice in a row, or with its last step.
+    """
+    started, settings, trace, seen = time.process_time(), run.settings, [], []
+    n_steps = settings.steps(run.labels)
+    bar = tqdm(finetune(start.task, start.train, settings, dtype=dtype), total=n_steps, unit="step", leave=False)
+    for step in bar:
+        seen.append(step)
+        if step.step % LOOK_EVERY == 0 or step.step == n_steps:
+            trace.append(
+                {
+                    "step": step.step,
+                    "train": round(sum(s.accuracy for s in seen) / len(seen), 4),
+                    "task_loss": round(sum(s.task_loss for s in seen) / len(seen), 4),
+                    "lm_loss": round(sum(s.lm_loss for s in seen) / len(seen), 4),
+                    "validation": round(accuracy(start.task, start.validation, dtype=dtype), 4),
+                }
+            )
+            seen = []
+            bar.set_postfix(validation=trace[-1]["validation"])
+            if all(row["validation"] >= ENOUGH for row in trace[-2:]) and len(trace) > 1:
+                break
+    return asdict(run) | {
+        "accuracy": round(accuracy(start.task, start.test, dtype=dtype), 4),
+        "validation": trace[-1]["validation"],
+        "steps_taken": trace[-1]["step"],
+        "steps_planned": n_steps,
+        "cpu_seconds": round(time.process_time() - started),
+        "trace": trace,
+    }
+
+
+@torch.no_grad()
+def samples(task: str, start: Start, n: int = 3) -> list[dict[str, Any]]:
+    """Keep the first n test examples, and the scores that each of their rows gives.
+
+    The rows of a similarity add up to its scores: each has half of the bias.
+    """
+    head, kept = start.task.head, []
+    start.task.eval()
+    for number, (encoded, example) in enumerate(zip(start.test, examples(task, HELD_OUT, n)), HELD_OUT):
+        batch = collate([encoded])
+        states = at_extract(start.task.hidden(batch.ids), batch.extract)[0]  # [K, C]
+        share = 1 / len(states) if start.task.form == "similarity" else 1
+        rows = states @ head.weight.T + share * head.bias  # [K, C] -> [K, N]
+        scores = [[round(score, 4) for score in row] for row in rows.tolist()]
+        kept.append({"task": task, "number": number, **asdict(example), "rows": scores})
+    return kept
+
+
+def beside(task: str, folder: Path = MODEL) -> dict[str, float]:
+    """What the task is worth without fine-tuning, on the same test: the commonest label, words, pairs, zero-shot."""
+    model, tokenizer = GPT.from_pretrained(folder).eval(), Tokenizer.load(folder / "tokenizer.json")
+    test = examples(task, HELD_OUT, N_TEST.get(task, 500))
+    train = examples(task, 0, HEADLINES[task].labels)
+    fit = examples(task, 0, PAIRS_TO_FIT)
+    scores = {
+        "majority": baselines.majority(train, test),
+        "words": baselines.bag_of_words(train, test),
+        "pairs of words": baselines.bigrams(train, test),
+        "zero-shot": zero_shot(model, tokenizer, task, test, fit),
+    }
+    return {name: round(score, 4) for name, score in scores.items()}
+
+
+def recipe(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
+    """Say what all runs have in common, with the fingerprint of the model that they start from."""
+    settings = asdict(Settings(warmup=WARMUP, similar_lengths=SIMILAR_LENGTHS))
+    return {
+        "command": "python -m course_lib.finetuning.runs",
+        "model": hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
+        "settings": {k: v for k, v in settings.items() if k not in ("lr", "epochs", "lm_weight", "seed")},
+        "dropout of the head": 0.1,
+        "new tokens": f"delimiter and extract from N(0, {NEW_TOKENS}), start a copy of end-of-text",
+        "headlines": {task: asdict(h) for task, h in HEADLINES.items()},
+        "labels": f"those of seed s are the examples from s x {LABELS_APART:,} on",
+        "test": {"first": HELD_OUT, "examples": {task: N_TEST.get(task, 500) for task in HEADLINES}},
+        "validation": {"first": VALIDATION, "examples": N_VALIDATION, "every": LOOK_EVERY, "enough": ENOUGH},
+        "sweep from scratch": {"rates": SWEEP, "seed": SWEEP_SEED, "chosen by": "validation accuracy"},
+        "examples to fit thresholds on": PAIRS_TO_FIT,
+        "dtype": str(dtype).removeprefix("torch."),
+        "torch": torch.__version__,
+    }
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), default=RESULTS, show_default="beside this module")
+@click.option("--model", type=click.Path(path_type=Path, exists=True), default=MODEL, show_default="the town's")
+@click.option("--most", type=int, default=None, help="Stop after so many new runs.")
+@click.option("--only", help="Do this one run, given as JSON, print its record, and leave the file alone.")
+@click.option("--threads", default=1, show_default=True)
+def main(out: Path, model: Path, most: int | None, only: str | None, threads: int) -> None:
+    """Do the runs of chapter 12 that the file of results lacks."""
+    torch.set_num_threads(threads)
+    dtype, results = fastest_dtype(), Results(out)
+    if only:
+        run = Run(**json.loads(only))
+        click.echo(json.dumps(carry_out(run, begin(run, model), dtype)))
+        return
+    if results.runs and results.recipe["model"] != recipe(model, dtype)["model"]:
+        raise click.ClickException(f"{out} holds runs of another model: name another file")
+    results.recipe = json.loads(json.dumps(recipe(model, dtype)))
+    for task in HEADLINES:
+        if task not in results.beside:
+            results.beside[task] = beside(task, model)
+            results.save()
+    for n, run in enumerate(to_do(results)):
+        if n == most:
+            break
+        start = begin(run, model)
+        results.runs.append(carry_out(run, start, dtype))
+        if run == headline(run.task, "pre-trained", SEEDS[0]):
+            results.samples[run.task] = samples(run.task, start)
+        results.save()
+        done = results.runs[-1]
+        outcome = f"{done['accuracy']:.3f} after {done['steps_taken']} steps, {done['cpu_seconds']} s"
+        tqdm.write(f"{' '.join(map(str, asdict(run).values()))}: {outcome}")
+
+
+def to_do(results: Results) -> Iterator[Run]:
+    """Yield the runs of the queue that the file lacks; what is done on the way counts."""
+    for run in queue(results):
+        if not results.find(**asdict(run)):
+            yield run
+
+
+if __name__ == "__main__":
+    main()
