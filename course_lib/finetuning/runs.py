@@ -9,7 +9,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ MODEL = Path(__file__).parents[1] / "data" / "town-gpt"
 
 SEEDS = range(5)
 SWEEP = (3e-4, 1e-3, 3e-3)  # learning rates that a model from scratch may choose from
-SWEEP_SEED = 100
+SWEEP_SEED = 0
 CURVE = (50, 200, 500, 1000, 2000, 5000, 10_000)
 VALIDATION, N_VALIDATION = HELD_OUT + 100_000, 200
 N_TEST = {"classify": 1000, "entail": 1000, "choose": 500}  # 500 for the others
@@ -56,14 +56,15 @@ class Headline:
 
 
 HEADLINES = {
-    "classify": Headline(500, 100, 5e-4),
-    "choose": Headline(1000, 96, 1e-3),
-    "similar_order": Headline(2000, 150, 1e-3),
-    "entail": Headline(4000, 375, 1e-3),
-    "similar_mirror": Headline(4000, 375, 1e-3),
-    "similar_sizes": Headline(4000, 375, 1e-3),
-    "similar_people": Headline(4000, 375, 1e-3),
+    "classify": Headline(500, 100, 3e-4),
+    "similar_order": Headline(2000, 250, 3e-4),
+    "entail": Headline(8000, 500, 4e-4),
+    "choose": Headline(2000, 189, 3e-4),
+    "similar_mirror": Headline(4000, 375, 3e-4),
+    "similar_sizes": Headline(4000, 375, 3e-4),
+    "similar_people": Headline(4000, 375, 3e-4),
 }
+EXTRA = ("similar_mirror", "similar_sizes", "similar_people")
 
 
 @dataclass(frozen=True)
@@ -103,22 +104,42 @@ def headline(task: str, start: str, seed: int, lr: float | None = None, **change
 
 def queue(results: "Results") -> Iterator[Run]:
     """Yield the runs, most wanted first. Learning rates from scratch follow from runs that are done by then."""
-    first, later = ("classify", "choose", "similar_order", "entail"), ("similar_mirror",)
-    for tasks in (first, later):
-        yield from (headline(task, "pre-trained", seed) for seed in SEEDS for task in tasks)
-        yield from (headline(task, "scratch", SWEEP_SEED, lr) for task in tasks for lr in SWEEP)
-        yield from (headline(task, "scratch", seed, results.best_rate(task)) for seed in SEEDS for task in tasks)
-        for labels in CURVE:
-            for task in tasks:
-                if labels != HEADLINES[task].labels:
-                    yield from (headline(task, "pre-trained", seed, labels=labels) for seed in SEEDS[:3])
+    main = ("similar_order", "entail", "choose")
+    yield from pretrained(("classify",), SEEDS)
+    yield from from_scratch(results, ("classify",))
+    yield from pretrained(main, SEEDS[:2])
+    yield from (headline(task, "scratch", SWEEP_SEED, lr) for task in main for lr in SWEEP)
     yield from (headline("classify", "pre-trained", s, lm_weight=w) for s in SEEDS[:3] for w in (0.0, 1.0, 2.0))
     yield from (
-        headline("classify", "pre-trained", s, frozen=n, new_tokens_learn=learn)
+        headline("classify", "pre-trained", s, frozen=layers, new_tokens_learn=learn)
         for s in SEEDS[:3]
-        for n, learn in ((1, True), (2, True), (3, True), (4, True), (4, False))
+        for layers, learn in ((1, True), (2, True), (3, True), (4, True), (4, False))
     )
-    yield from (headline(t, "pre-trained", s) for s in SEEDS[:3] for t in ("similar_sizes", "similar_people"))
+    yield from curve("classify", SEEDS[:3])
+    yield from pretrained(EXTRA, SEEDS[:1])
+    yield from pretrained(main, SEEDS)
+    yield from from_scratch(results, main)
+    yield from pretrained(EXTRA, SEEDS)
+    yield from from_scratch(results, EXTRA)
+    for task in main:
+        yield from curve(task, SEEDS[:3])
+
+
+def pretrained(tasks: Sequence[str], seeds: Sequence[int]) -> Iterator[Run]:
+    """Yield the usual runs of these tasks, seed by seed."""
+    return (headline(task, "pre-trained", seed) for seed in seeds for task in tasks)
+
+
+def from_scratch(results: "Results", tasks: Sequence[str]) -> Iterator[Run]:
+    """Yield, for each task, one run at every rate, then the other seeds at the rate that was best."""
+    for task in tasks:
+        yield from (headline(task, "scratch", SWEEP_SEED, lr) for lr in SWEEP)
+        yield from (headline(task, "scratch", seed, results.best_rate(task)) for seed in SEEDS)
+
+
+def curve(task: str, seeds: Sequence[int]) -> Iterator[Run]:
+    """Yield the pre-trained runs over the number of labels, at the same least number of steps."""
+    return (headline(task, "pre-trained", seed, labels=labels) for seed in seeds for labels in CURVE)
 
 
 class Results:
