@@ -31,7 +31,7 @@ def test_every_record_is_whole_and_stands_there_once():
         assert r["steps_planned"] == run.settings.steps(run.labels)
         assert r["steps_taken"] == r["trace"][-1]["step"] <= r["steps_planned"]
         assert 0 <= r["accuracy"] <= 1
-        assert abs(r["accuracy"] - r["validation"]) < 0.12  # two samples of the same thing
+        assert abs(r["accuracy"] - r["validation"]) < 0.15  # two samples of the same thing
         stopped = [row["validation"] >= runs.ENOUGH for row in r["trace"]]
         assert r["steps_taken"] == r["steps_planned"] or stopped[-2:] == [True, True]
         assert all(a["step"] < b["step"] for a, b in zip(r["trace"], r["trace"][1:]))
