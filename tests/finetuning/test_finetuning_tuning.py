@@ -187,3 +187,10 @@ def test_the_towns_model_learns_to_classify_in_two_dozen_steps():
     assert len(steps) == 24
     assert accuracy(tuned, test) > 0.9
     assert sum(s.accuracy for s in steps[-5:]) > 4.5
+
+
+def test_dropout_is_another_at_every_step():
+    task, examples = small()
+    task.dropout = 0.5
+    steps = list(finetune(task, examples[:8], Settings(lr=0.0, epochs=6)))
+    assert len({round(step.task_loss, 5) for step in steps}) == 6
