@@ -113,15 +113,17 @@ def queue(results: "Results") -> Iterator[Run]:
     yield from pretrained(main, SEEDS[:2])
     yield from pretrained(EXTRA, SEEDS[:1])
     yield from (headline(task, "scratch", SWEEP_SEED, lr) for task in main for lr in SWEEP)
+    yield from pretrained(main, SEEDS)
+    yield from curve("classify", SEEDS[:3])
     yield from (headline("classify", "pre-trained", s, lm_weight=w) for s in SEEDS[:3] for w in (0.0, 1.0, 2.0))
     yield from (
         headline("classify", "pre-trained", s, frozen=layers, new_tokens_learn=learn)
         for s in SEEDS[:3]
         for layers, learn in ((1, True), (2, True), (3, True), (4, True), (4, False))
     )
-    yield from curve("classify", SEEDS[:3])
-    yield from pretrained(main, SEEDS)
     yield from from_scratch(results, main)
+    yield from curve("entail", SEEDS[:1])
+    yield from curve("similar_order", SEEDS[:1])
     yield from pretrained(EXTRA, SEEDS)
     yield from from_scratch(results, EXTRA)
     for task in main:
