@@ -17,9 +17,9 @@ def widen(model: nn.Module, std: float = 0.02, seed: int = 0, start_as: int | No
     The model is changed in place. It may be any with `config.vocab_size` and an embedding `wte`: GPT, GPT1, a GPT-2
     that `from_pretrained` opened. Its output is tied to the embedding, so it can predict the new tokens too.
 
-    With `start_as`, the start token begins as a copy of that token. A model that has always seen the same token first
-    (end-of-text, in the town) leans on it: heads that have nothing to do look there. Raises ValueError for an id
-    outside the vocabulary.
+    With `start_as`, the start token begins as a copy of that token: a model that has always seen the same token first,
+    as the town's has seen end-of-text, is spared a start that it does not know. Raises ValueError for an id outside the
+    vocabulary.
     """
     old = model.wte.weight.detach()  # [V, C]
     new = std * torch.randn(3, old.shape[1], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)

@@ -19,7 +19,7 @@ from course_lib.finetuning import (
     predict,
     widen,
 )
-from course_lib.models import GPT, GPTConfig
+from course_lib.models import GPT, GPT1, GPTConfig
 
 ROUNDING = 1e-13  # float64: a matrix product adds up in another order when its rows are others
 TEXTS = [[7, 3, 5, 1], [2, 9], [4, 4, 8, 6, 1, 3], [5], [3, 1, 2]]
@@ -103,6 +103,21 @@ def test_a_widened_model_is_saved_and_opened(tmp_path):
     model.save_pretrained(tmp_path)
     ids = torch.tensor([[10, 2, 11, 4, 12]])
     assert torch.equal(GPT.from_pretrained(tmp_path)(ids), model(ids))
+
+
+def test_gpt1_is_widened_tuned_and_frozen_in_the_same_way():
+    torch.manual_seed(0)
+    model = GPT1(GPTConfig(vocab_size=10, n_ctx=32, n_embd=16, n_layer=2, n_head=2))
+    special = widen(model)
+    task = TaskModel(model, "similarity")
+    freeze(task, 1, tokens=True)
+    before = {name: p.detach().clone() for name, p in task.named_parameters()}
+    examples = forms("similarity", special)[:2]
+    list(finetune(task, examples, Settings(lr=1e-2, epochs=2)))
+    moved = {name for name, p in task.named_parameters() if not torch.equal(p, before[name])}
+    assert {part(name) for name in moved} == {"wte", "h.1", "head"}
+    assert torch.equal(model.wte.weight[:10], before["model.wte.weight"][:10])
+    assert predict(task, examples).shape == (2, 2)
 
 
 def test_an_opened_model_can_be_widened(tmp_path):

@@ -3,13 +3,14 @@
 import hashlib
 import json
 from dataclasses import asdict, replace
+from itertools import islice
 
 import pytest
 import torch
 from click.testing import CliRunner
 
 from course_lib.data import TOWN_GPT
-from course_lib.finetuning import predict, results, runs
+from course_lib.finetuning import accuracy, finetune, predict, results, runs
 from course_lib.finetuning.runs import HEADLINES, Results, Run, begin, carry_out, headline, main, samples
 
 TINY = Run("classify", 40, "pre-trained", 0, 1e-3, 4)
@@ -97,3 +98,26 @@ def test_bad_input():
         begin(replace(TINY, start="noise"))
     with pytest.raises(ValueError, match="no run of classify from scratch is in"):
         Results(TOWN_GPT / "none.json").best_rate("classify")
+
+
+def test_the_first_look_of_a_committed_run_comes_out_again():
+    """On any processor, in bfloat16 or float32: hence the room."""
+    run = headline("classify", "pre-trained", 0)
+    (record,) = Results().find(**asdict(run))
+    start = begin(run)
+    first = list(islice(finetune(start.task, start.train, run.settings), runs.LOOK_EVERY))
+    assert sum(s.accuracy for s in first) / len(first) == pytest.approx(record["trace"][0]["train"], abs=0.1)
+    assert sum(s.lm_loss for s in first) / len(first) == pytest.approx(record["trace"][0]["lm_loss"], abs=0.05)
+    assert accuracy(start.task, start.validation) == pytest.approx(record["trace"][0]["validation"], abs=0.1)
+
+
+@pytest.mark.parametrize("task", ["classify", "entail", "similar_order", "choose"])
+def test_pre_training_decides(task):
+    """What the chapter claims: at the same labels the pre-trained model is right, and the same network from scratch not
+    much more often than by chance; no word count comes near.
+    """
+    row = results()["headline"][task]
+    pretrained = sum(row["pre-trained"]) / len(row["pre-trained"])
+    assert pretrained >= 0.85
+    assert max(row["scratch"]) < row["majority"] + 0.1
+    assert pretrained > max(row["scratch"] + [row["words"], row["pairs of words"]]) + 0.2
