@@ -345,6 +345,8 @@ def read(x, layers, segment, mem_len):
     return x
 
 # %% show
+from IPython.display import Markdown
+
 from course_lib.models.transformer_xl import distance_waves
 from course_lib.training import recall
 from course_lib.training.probes import HELD_OUT
@@ -365,13 +367,13 @@ def who_is_it(number=5, away=2):
         return layer
 
     layers = [as_layer(block) for block in model.h]
-    for start in range(0, len(words), recall.SEGMENT):
-        print(*words[start : start + recall.SEGMENT])
+    said = [" ".join(words[start : start + recall.SEGMENT]) for start in range(0, len(words), recall.SEGMENT)]
     for mem_len in (12, 0):  # with the memory that it was trained with, and without one
         h = read(model.wte(ids) * math.sqrt(model.config.n_embd), layers, recall.SEGMENT, mem_len)
         p = F.linear(h[asked], model.wte.weight, model.bias).softmax(-1)
         guesses = [f"{recall.VOCABULARY[i]} {p[i]:.3f}" for i in p.argsort(descending=True)[:3]]
-        print(f"\na memory of {mem_len}:", ", ".join(guesses))
+        said.append(f"\nwith a memory of {mem_len}: " + ", ".join(guesses))
+    return Markdown("```text\n" + "\n".join(said) + "\n```")
 
 
 check.show(who_is_it)
