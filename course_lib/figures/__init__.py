@@ -13,6 +13,7 @@ from .plots import attention_map, count_table, distribution, lines, token_strip,
 from .sampler import LiveSampler
 from .scratchpad_toggle import ScratchpadToggle, Solution
 from .sentinel_builder import Gaps, SentinelBuilder
+from .shots_slider import GrowingPrompt, ShotsSlider
 from .style import PALETTE, SERIES, use_style
 from .training_steps import Copy, TrainingSteps
 from .trees import merge_tree
@@ -26,6 +27,7 @@ __all__ = [
     "FormatPicker",
     "Formatted",
     "Gaps",
+    "GrowingPrompt",
     "HeadPicker",
     "LiveSampler",
     "Look",
@@ -38,6 +40,7 @@ __all__ = [
     "ResidualDepth",
     "ScratchpadToggle",
     "SentinelBuilder",
+    "ShotsSlider",
     "Solution",
     "Temperature",
     "TrainingSteps",
