@@ -1,4 +1,4 @@
-"""What is committed with the library: Robot Town's tokenizer and the small GPT that was trained on the town."""
+"""What is committed with the library: Robot Town's tokenizer and the small models that were trained on the town."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from course_lib.tokens import Tokenizer
 
 if TYPE_CHECKING:
-    from course_lib.models import GPT
+    from course_lib.models import GPT, T5
 
+TOWN_T5 = Path(__file__).parent / "town-t5"  # config.json, model.safetensors (float16), tokenizer.json, recipe.json
 TOWN_GPT = Path(__file__).parent / "town-gpt"  # config.json, model.safetensors, tokenizer.json, recipe.json, steps/
 
 
@@ -36,3 +37,15 @@ def town_gpt(step: int | None = None) -> "GPT":
             raise ValueError(f"no copy was kept after step {step}: choose one of {town_steps()}")
         model.load_state_dict(load_file(TOWN_GPT / "steps" / f"{step:05}.safetensors"))  # float16 into float32
     return model
+
+
+def town_t5_tokenizer() -> Tokenizer:
+    """Load the tokenizer of the town's T5: the town's own, with padding and sentinels behind."""
+    return Tokenizer.load(TOWN_T5 / "tokenizer.json")
+
+
+def town_t5() -> "T5":
+    """Load the town's T5, which fills gaps in documents and does four of the town's tasks by writing the answer."""
+    from course_lib.models import T5
+
+    return T5.from_pretrained(TOWN_T5).eval()

@@ -3,7 +3,7 @@
 Each gap becomes one *sentinel*, a token of its own: the first is the last id of the vocabulary, and they count down.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from jaxtyping import Bool
@@ -24,6 +24,22 @@ def noise_mask(
     kept, noisy = (composition(n, n_spans, rng) for n in (length - n_noise, n_noise))
     lengths = np.stack([kept, noisy], axis=1).ravel()  # kept, noisy, kept, noisy, …
     return np.repeat(np.arange(2 * n_spans) % 2 == 1, lengths)
+
+
+def salient_mask(
+    ids: Sequence[int], salient: Collection[int], rng: np.random.Generator, share: float
+) -> Bool[np.ndarray, " T"]:
+    """Take only tokens that say something: each that `salient` names with probability `share`, and at least one.
+
+    Guu et al. 2020 (section 3.4) did so with names and dates. Raises ValueError where no token is salient.
+    """
+    here = np.flatnonzero([token in salient for token in ids])
+    if not len(here):
+        raise ValueError("no token of the text is salient: there is nothing to take away")
+    mask = np.zeros(len(ids), dtype=bool)
+    mask[here[rng.random(len(here)) < share]] = True
+    mask[rng.choice(here)] = True
+    return mask
 
 
 def noise_counts(length: int, density: float = 0.15, mean_span: float = 3.0) -> tuple[int, int]:
