@@ -23,17 +23,23 @@ def visible(text: str) -> str:
     return text.replace(" ", "·").replace("\n", "⏎").replace("\t", "⇥")
 
 
-def token_strip(tokens: Sequence[str], values: Numbers | None = None, *, alt: str, decimals: int = 2) -> Picture:
+def token_strip(
+    tokens: Sequence[str], values: Numbers | None = None, *, alt: str, decimals: int = 2, full: float | None = None
+) -> Picture:
     """Show tokens as a row of chips; `values` (one per token) shade them and stand below them.
 
-    Raises ValueError when the lengths differ or a value is not finite.
+    The darkest shade is for `full`, or for the largest value: strips that are compared need one `full` for all.
+    Raises ValueError when the lengths differ, a value is not finite, or one exceeds `full`.
     """
     alt = described(alt)
     if values is None:
         chips = "".join(_chip(token, _chip_colour(i), "") for i, token in enumerate(tokens))
     else:
         numbers = checked("values", values, len(tokens))
-        top = max(float(np.abs(numbers).max(initial=0.0)), 1e-12)
+        largest = float(np.abs(numbers).max(initial=0.0))
+        if full is not None and largest > full:
+            raise ValueError(f"a value of {largest:.4g} exceeds full={full:.4g}, the darkest shade")
+        top = max(largest if full is None else full, 1e-12)
         chips = "".join(
             _chip(token, _share("heat", abs(x) / top), f"{x:.{decimals}f}".replace("-", "−"))
             for token, x in zip(tokens, numbers)

@@ -29,6 +29,12 @@ def test_token_strip_makes_spaces_visible_and_escapes():
     assert 'role="img"' in picture.html
 
 
+def test_token_strips_that_are_compared_share_their_darkest_shade():
+    strips = [token_strip(["a", "b"], values, alt=ALT, full=4.0) for values in ([1, 2], [4, 0])]
+    shades = [re.findall(r"--c-heat\) (\d+)%", strip.html) for strip in strips]
+    assert shades == [["25", "50"], ["100", "0"]]
+
+
 def test_token_strip_shades_by_value():
     picture = token_strip(["a", "b", "c"], [0.5, -1.0, 0.0], alt=ALT, decimals=1)
     assert texts(picture) == ["a", "0.5", "b", "−1.0", "c", "0.0"]
@@ -94,6 +100,7 @@ def test_merge_tree_takes_a_tokenizer_or_its_nodes():
 FAULTS = [
     (lambda: token_strip(["a"], [1, 2], alt=ALT), r"shape \(2,\).*\(1\)"),
     (lambda: token_strip(["a"], [float("nan")], alt=ALT), "1 numbers that are NaN"),
+    (lambda: token_strip(["a"], [2.5], alt=ALT, full=2.0), "2.5 exceeds full=2"),
     (lambda: token_strip(["a"], alt=""), "alt"),
     (lambda: attention_map(UNIFORM, ["a", "b"], alt=ALT), r"\(3, 3\).*\(2, 2\)"),
     (lambda: attention_map(UNIFORM - 0.5, list("abc"), alt=ALT), "-0.5 to 0.5: apply the softmax"),

@@ -41,7 +41,7 @@ function render({ model, el }) {
   const merges = model.get("merges"), bytes = tokenBytes(merges), nCtx = model.get("n_ctx");
   const known = new Map(model.get("examples").filter((each) => each.scores).map((each) => [place(each.form, each.texts), each.scores]));
   const own = new Map(); // scores that the reader has set
-  const said = summary(), numbers = facts(), sum = facts(), result = bars("ig-wide");
+  const said = summary(), numbers = facts(), sum = facts(), result = bars("ig-answers");
   const strips = make("div", { className: "ig-strips" }), fields = make("div", { className: "ig-formats" }), buttons = make("div", { className: "ig-controls" });
   const refused = make("p", { className: "ig-note", role: "alert" });
   const note = make("p", { className: "ig-note" });
