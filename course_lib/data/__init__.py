@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 from course_lib.tokens import Tokenizer
 
 if TYPE_CHECKING:
-    from course_lib.models import GPT, T5
+    from course_lib.models import BERT, GPT, T5
 
 TOWN_T5 = Path(__file__).parent / "town-t5"  # config.json, model.safetensors (float16), tokenizer.json, recipe.json
 TOWN_GPT = Path(__file__).parent / "town-gpt"  # config.json, model.safetensors, tokenizer.json, recipe.json, steps/
+TOWN_BERT = Path(__file__).parent / "town-bert"  # config.json, model.safetensors, tokenizer.json, recipe.json
 
 
 def town_tokenizer() -> Tokenizer:
@@ -49,3 +50,15 @@ def town_t5() -> "T5":
     from course_lib.models import T5
 
     return T5.from_pretrained(TOWN_T5).eval()
+
+
+def town_bert() -> "BERT":
+    """Load the town's BERT, which fills blanks in texts of the same town."""
+    from course_lib.models import BERT
+
+    return BERT.from_pretrained(TOWN_BERT).eval()
+
+
+def town_bert_tokenizer() -> Tokenizer:
+    """Load the tokenizer of the town's BERT: that of the GPT, and [PAD], [CLS], [SEP] and [MASK] behind it."""
+    return Tokenizer.load(TOWN_BERT / "tokenizer.json")

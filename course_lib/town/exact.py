@@ -60,11 +60,11 @@ def fill_blank(before: str, after: str, mix: str = "full", world: World = WORLD)
         word = FIRST_WORD.match(text[len(before) :])
         if not text.startswith(before) or not word:  # not yet at the hole
             return before.startswith(text)
-        return agree(text[len(before) + word.end() :], after)
+        return after.startswith(text[len(before) + word.end() :])
 
     for text, _, script in roads(mix, world, fits):
         word = text[len(before) : len(text) - len(after)]
-        if text == before + word + after:
+        if text == before + word + after and FIRST_WORD.fullmatch(word):
             weights[word] = weights.get(word, 0.0) + script.road
     if not weights:
         raise ValueError(f"no document of {mix!r} is {before!r}, one word, {after!r}")

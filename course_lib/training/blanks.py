@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from course_lib.tokens import Tokenizer
-from course_lib.town import document
+from course_lib.tokens import ENDOFTEXT, Tokenizer
+from course_lib.town import WORDS, document
 
+from .evaluation import document_nats
 from .probes import HELD_OUT
 
 WORD = re.compile(r"(?<= )\w+")  # with a space before it: one token, blank or not
@@ -76,3 +77,41 @@ def word_ids(words: Sequence[str], tokenizer: Tokenizer) -> list[int]:
             raise ValueError(f"{word!r} takes {len(these)} tokens: a blank is one token wide")
         ids += these
     return ids
+
+
+def candidates(tokenizer: Tokenizer) -> list[str]:
+    """List the words of the town that can stand in a blank: those that are one token, with their space."""
+    return [word for word in WORDS if len(tokenizer.encode(" " + word)) == 1]
+
+
+def among(log_q: Float[Tensor, "N V"], words: Sequence[str], tokenizer: Tokenizer) -> Float[Tensor, "N K"]:
+    """Keep log q of these words alone, and let them share all the probability."""
+    return log_q[:, word_ids(words, tokenizer)].log_softmax(-1)  # [N, V] -> [N, K]
+
+
+@torch.no_grad()
+def fill_from_left(
+    model: nn.Module, holes: Sequence[Blank], tokenizer: Tokenizer, batch_size: int = 50
+) -> Float[Tensor, "N V"]:
+    """Ask a GPT for the word in each hole. It reads what stands before it, and nothing else: log q, in nats."""
+    end = tokenizer.special_tokens[ENDOFTEXT]
+    rows = [torch.tensor([end, *tokenizer.encode(hole.before.removesuffix(" "))]) for hole in holes]
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    log_q = torch.empty(len(rows), model.config.vocab_size)
+    for start in range(0, len(rows), batch_size):
+        these = order[start : start + batch_size]
+        last = torch.tensor([len(rows[i]) - 1 for i in these])  # padding is on the right, where none looks
+        ids = nn.utils.rnn.pad_sequence([rows[i] for i in these], batch_first=True)  # [B, T]
+        hidden = model.hidden(ids)[torch.arange(len(these)), last]  # [B, T] -> [B, T, C] -> [B, C]
+        log_q[these] = model.unembed(hidden).float().log_softmax(-1)
+    return log_q
+
+
+def fill_by_trying(
+    model: nn.Module, hole: Blank, words: Sequence[str], tokenizer: Tokenizer
+) -> Float[Tensor, "K"]:
+    """Let a GPT read the whole text once for each word, and compare: log q(word | both sides), in nats.
+
+    By Bayes' rule that is what a text's probability says about one of its words. It takes as many passes as words.
+    """
+    return (-document_nats(model, [hole.filled(word) for word in words], tokenizer)).log_softmax(-1)

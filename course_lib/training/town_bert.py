@@ -53,7 +53,9 @@ class Recipe:
         Stage("repeats", 48, 0.35, 700),
         Stage("short", 48, 0.35, 300),
         Stage("repeat", 48, 0.35, 500),
-        Stage("full", 32, 0.25, 2500),
+        Stage("full", 32, 0.25, 400),
+        Stage("repeats", 48, 0.3, 400),
+        Stage("full", 32, 0.25, 1000),
     )
     n_ctx: int = 160
     n_embd: int = 128
@@ -62,8 +64,10 @@ class Recipe:
     muon_lr: float = 0.004
     adam_lr: float = 0.001
     warmup: int = 50
-    decay_from: float = 0.5
+    horizon: int = 3800  # where the cosine would end
+    decay_from: float = 0.65  # of the horizon
     least: float = 0.02
+    cooldown: int = 400  # the last steps, in which the rate falls in a line to 0
     seed: int = 0
 
     @property
@@ -164,7 +168,8 @@ def train_town_bert(out: Path, recipe: Recipe, evaluate_every: int = 100, dtype:
     started, start = time.perf_counter() - seconds, log[-1]["step"]
 
     def factor(step: int) -> float:
-        return warmup_cosine(step, recipe.steps, recipe.warmup, recipe.decay_from, recipe.least)
+        cosine = warmup_cosine(step, recipe.horizon, recipe.warmup, recipe.decay_from, recipe.least)
+        return cosine * min(1.0, (recipe.steps - step) / recipe.cooldown)
 
     batch = masked_batches(recipe, tokenizer)
     losses = train(model, batch, optimisers, factor, recipe.steps, start, dtype=dtype, loss=masked_loss)

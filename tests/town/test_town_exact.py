@@ -234,6 +234,12 @@ def test_a_blank_is_filled_from_both_sides():
     assert mood == pytest.approx({"sad": 0.5, "angry": 0.5})
 
 
+def test_a_blank_is_one_word_wide_at_the_end_too():
+    """A longer text may end in the same way: it is no answer."""
+    text = "Anna says: Bip, paint the ball blue. Bip paints it blue. Anna is happy. At the end the ball is "
+    assert fill_blank(text, ".", "full") == {"blue": 1.0}
+
+
 def test_a_blank_that_no_word_fills_is_refused():
     with pytest.raises(ValueError, match=r"no document of 'short story' is 'Bip paints ', one word, ' blue\.'"):
         fill_blank("Bip paints ", " blue.", "short story")
