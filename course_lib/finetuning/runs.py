@@ -57,9 +57,9 @@ class Headline:
 
 
 HEADLINES = {
-    "classify": Headline(500, 100, 3e-4),
+    "classify": Headline(1000, 100, 3e-4),
     "similar_order": Headline(2000, 250, 3e-4),
-    "entail": Headline(8000, 500, 4e-4),
+    "entail": Headline(8000, 750, 3e-4),
     "choose": Headline(2000, 189, 3e-4),
     "similar_mirror": Headline(4000, 375, 3e-4),
     "similar_sizes": Headline(4000, 375, 3e-4),
@@ -105,14 +105,8 @@ def headline(task: str, start: str, seed: int, lr: float | None = None, **change
 
 def queue(results: "Results") -> Iterator[Run]:
     """Yield the runs, most wanted first. Learning rates from scratch follow from runs that are done by then."""
-    main = ("similar_order", "entail", "choose")
-    yield from pretrained(("classify",), SEEDS)
-    yield from from_scratch(results, ("classify",))
-    yield from pretrained(main, SEEDS[:1])
-    yield from (headline(task, "scratch", SWEEP_SEED, SWEEP[0]) for task in main)
+    main = ("classify", "entail", "similar_order", "choose")
     yield from pretrained(main, SEEDS[:2])
-    yield from pretrained(EXTRA, SEEDS[:1])
-    yield from (headline(task, "scratch", SWEEP_SEED, lr) for task in main for lr in SWEEP)
     yield from pretrained(main, SEEDS)
     yield from curve("classify", SEEDS[:3])
     yield from (headline("classify", "pre-trained", s, lm_weight=w) for s in SEEDS[:3] for w in (0.0, 1.0, 2.0))
@@ -121,6 +115,8 @@ def queue(results: "Results") -> Iterator[Run]:
         for s in SEEDS[:3]
         for layers, learn in ((1, True), (2, True), (3, True), (4, True), (4, False))
     )
+    yield from (headline(task, "scratch", SWEEP_SEED, lr) for lr in SWEEP for task in main)
+    yield from pretrained(EXTRA, SEEDS[:1])
     yield from from_scratch(results, main)
     yield from curve("entail", SEEDS[:1])
     yield from curve("similar_order", SEEDS[:1])
@@ -179,6 +175,12 @@ class Results:
         """The runs from scratch that try a learning rate."""
         return [r for lr in SWEEP for r in self.find(**asdict(headline(task, "scratch", SWEEP_SEED, lr)))]
 
+    def keep_best(self, samples: list[dict[str, Any]]) -> None:
+        """Keep the samples of a task's best usual run."""
+        task = samples[0]["task"]
+        if samples[0]["accuracy"] > self.samples.get(task, [{}])[0].get("accuracy", -1.0):
+            self.samples[task] = samples
+
     def best_rate(self, task: str) -> float:
         """The learning rate of the sweep from scratch with the best validation accuracy, then the lowest loss."""
         done = self.swept(task)
@@ -235,6 +237,7 @@ def examples(task: str, first: int, n: int) -> list[Example]:
     return [town_task(task, number) for number in range(first, first + n)]
 
 
+@sdpa_kernel(SDPBackend.MATH)  # rows are short: faster on a CPU than attention in blocks
 def carry_out(run: Run, start: Start, dtype: torch.dtype) -> dict[str, Any]:
     """Do one run; return its settings, its test accuracy, and its losses and accuracies on the way.
 
@@ -270,20 +273,21 @@ def carry_out(run: Run, start: Start, dtype: torch.dtype) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def samples(task: str, start: Start, n: int = 3) -> list[dict[str, Any]]:
-    """Keep the first n test examples, and the scores that each of their rows gives.
+def samples(start: Start, run: Run, accuracy: float, n: int = 3) -> list[dict[str, Any]]:
+    """Keep the first n test examples, and the scores that each of their rows gives in this run.
 
     The rows of a similarity add up to its scores: each has half of the bias.
     """
     head, kept = start.task.head, []
     start.task.eval()
-    for number, (encoded, example) in enumerate(zip(start.test, examples(task, HELD_OUT, n)), HELD_OUT):
+    for number, (encoded, example) in enumerate(zip(start.test, examples(run.task, HELD_OUT, n)), HELD_OUT):
         batch = collate([encoded])
         states = at_extract(start.task.hidden(batch.ids), batch.extract)[0]  # [K, C]
         share = 1 / len(states) if start.task.form == "similarity" else 1
         rows = states @ head.weight.T + share * head.bias  # [K, C] -> [K, N]
         scores = [[round(score, 4) for score in row] for row in rows.tolist()]
-        kept.append({"task": task, "number": number, **asdict(example), "rows": scores})
+        whose = {"task": run.task, "seed": run.seed, "accuracy": accuracy}
+        kept.append(whose | {"number": number, **asdict(example), "rows": scores})
     return kept
 
 
@@ -347,10 +351,9 @@ def main(out: Path, model: Path, most: int | None, only: str | None, threads: in
         if n == most:
             break
         start = begin(run, model)
-        with sdpa_kernel(SDPBackend.MATH):  # rows are short: faster on a CPU than attention in blocks
-            results.runs.append(carry_out(run, start, dtype))
-        if run == headline(run.task, "pre-trained", SEEDS[0]):
-            results.samples[run.task] = samples(run.task, start)
+        results.runs.append(carry_out(run, start, dtype))
+        if run == headline(run.task, "pre-trained", run.seed):
+            results.keep_best(samples(start, run, results.runs[-1]["accuracy"]))
         results.save()
         done = results.runs[-1]
         outcome = f"{done['accuracy']:.3f} after {done['steps_taken']} steps, {done['cpu_seconds']} s"

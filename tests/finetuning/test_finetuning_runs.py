@@ -77,10 +77,10 @@ def test_runs_of_another_model_are_not_mixed_in(tmp_path):
 def test_the_samples_rows_make_up_their_scores(monkeypatch):
     monkeypatch.setattr(runs, "N_TEST", dict.fromkeys(HEADLINES, 3))
     for task in ("classify", "similar_order", "choose"):
-        start = begin(Run(task, 2, "scratch", 0, 1e-3, 1))
+        start = begin(run := Run(task, 2, "scratch", 0, 1e-3, 1))
         start.task.head.bias.data += 0.5
         predicted = predict(start.task, start.test)
-        for kept, scores in zip(samples(task, start), predicted):
+        for kept, scores in zip(samples(start, run, 0.5), predicted):
             rows = torch.tensor(kept["rows"])
             together = rows[:, 0] if task == "choose" else rows.sum(0)
             assert together.tolist() == pytest.approx(scores.tolist(), abs=1e-3)
@@ -121,3 +121,14 @@ def test_pre_training_decides(task):
     assert pretrained >= 0.85
     assert max(row["scratch"]) < row["majority"] + 0.1
     assert pretrained > max(row["scratch"] + [row["words"], row["pairs of words"]]) + 0.2
+
+
+def test_the_samples_are_those_of_the_best_run(tmp_path):
+    held = Results(tmp_path / "results.json")
+    for seed, score in enumerate((0.6, 0.9, 0.7)):
+        held.keep_best([{"task": "entail", "seed": seed, "accuracy": score}])
+    assert held.samples == {"entail": [{"task": "entail", "seed": 1, "accuracy": 0.9}]}
+    for task in ("classify", "entail", "similar_order", "choose"):
+        kept = results()["samples"][task]
+        assert len(kept) == 3
+        assert kept[0]["accuracy"] == max(results()["headline"][task]["pre-trained"])
