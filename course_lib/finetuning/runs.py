@@ -43,7 +43,7 @@ VALIDATION, N_VALIDATION = HELD_OUT + 100_000, 200
 N_TEST = {"classify": 1000, "entail": 1000, "choose": 500}  # 500 for the others
 LABELS_APART = 20_000  # the labels of seed s are numbered from s times this
 LOOK_EVERY, ENOUGH = 25, 0.995  # a run stops when it had this validation accuracy twice in a row
-WARMUP, NEW_TOKENS, SIMILAR_LENGTHS = 0.1, 0.1, 8
+WARMUP, SIMILAR_LENGTHS = 0.1, 8
 PAIRS_TO_FIT = 100  # labelled examples for the thresholds of zero-shot scores
 
 
@@ -57,7 +57,7 @@ class Headline:
 
 
 HEADLINES = {
-    "classify": Headline(1000, 100, 3e-4),
+    "classify": Headline(500, 100, 3e-4),
     "similar_order": Headline(2000, 250, 3e-4),
     "entail": Headline(8000, 750, 3e-4),
     "choose": Headline(2000, 189, 3e-4),
@@ -81,6 +81,7 @@ class Run:
     lm_weight: float = 0.5
     frozen: int = 0
     new_tokens_learn: bool = True
+    new_tokens_std: float = 0.02
 
     @property
     def settings(self) -> Settings:
@@ -105,17 +106,19 @@ def headline(task: str, start: str, seed: int, lr: float | None = None, **change
 
 def queue(results: "Results") -> Iterator[Run]:
     """Yield the runs, most wanted first. Learning rates from scratch follow from runs that are done by then."""
-    main = ("classify", "entail", "similar_order", "choose")
-    yield from pretrained(main, SEEDS[:2])
+    main = ("similar_order", "entail", "choose")
+    yield from pretrained(("classify",), SEEDS)
+    yield from from_scratch(results, ("classify",))
     yield from pretrained(main, SEEDS)
-    yield from curve("classify", SEEDS[:3])
+    yield from (headline(task, "scratch", SWEEP_SEED, SWEEP[0]) for task in main)
     yield from (headline("classify", "pre-trained", s, lm_weight=w) for s in SEEDS[:3] for w in (0.0, 1.0, 2.0))
     yield from (
         headline("classify", "pre-trained", s, frozen=layers, new_tokens_learn=learn)
         for s in SEEDS[:3]
         for layers, learn in ((1, True), (2, True), (3, True), (4, True), (4, False))
     )
-    yield from (headline(task, "scratch", SWEEP_SEED, lr) for lr in SWEEP for task in main)
+    yield from curve("classify", SEEDS[:3])
+    yield from (headline("classify", "pre-trained", s, new_tokens_std=std) for s in SEEDS for std in (0.1, 0.3))
     yield from pretrained(EXTRA, SEEDS[:1])
     yield from from_scratch(results, main)
     yield from curve("entail", SEEDS[:1])
@@ -216,7 +219,7 @@ def begin(run: Run, folder: Path = MODEL) -> Start:
         model = town_model(Recipe(seed=run.seed))
     elif run.start != "pre-trained":
         raise ValueError(f"a run cannot start from {run.start!r}: choose pre-trained or scratch")
-    special, form = widen(model, NEW_TOKENS, run.seed, tokenizer.special_tokens[ENDOFTEXT]), town_form(run.task)
+    special, form = widen(model, run.new_tokens_std, run.seed, tokenizer.special_tokens[ENDOFTEXT]), town_form(run.task)
     task = TaskModel(model, form, len(LABELS[run.task]), seed=run.seed)
     freeze(task, run.frozen, run.new_tokens_learn)
 
@@ -314,7 +317,7 @@ def recipe(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
         "model": hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
         "settings": {k: v for k, v in settings.items() if k not in ("lr", "epochs", "lm_weight", "seed")},
         "dropout of the head": 0.1,
-        "new tokens": f"delimiter and extract from N(0, {NEW_TOKENS}), start a copy of end-of-text",
+        "new tokens": "delimiter and extract are drawn with new_tokens_std, start is a copy of end-of-text",
         "headlines": {task: asdict(h) for task, h in HEADLINES.items()},
         "labels": f"those of seed s are the examples from s x {LABELS_APART:,} on",
         "test": {"first": HELD_OUT, "examples": {task: N_TEST.get(task, 500) for task in HEADLINES}},
