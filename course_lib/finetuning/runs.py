@@ -49,21 +49,26 @@ PAIRS_TO_FIT = 100  # labelled examples for the thresholds of zero-shot scores
 
 @dataclass(frozen=True)
 class Headline:
-    """How a task is learned: from so many labels, in at least so many steps, at which rate the pre-trained model."""
+    """How a task is learned: labels, least steps, the pre-trained model's rate, the size of the new tokens at first.
+
+    They were chosen by validation accuracy, in a few runs with seeds that are used below as well. GPT-1's new tokens
+    have 0.02: *classify* comes off its plateau sooner with that, the others with 0.1.
+    """
 
     labels: int
     steps: int
     lr: float
+    new_tokens_std: float
 
 
 HEADLINES = {
-    "classify": Headline(500, 100, 3e-4),
-    "similar_order": Headline(2000, 250, 3e-4),
-    "entail": Headline(8000, 750, 3e-4),
-    "choose": Headline(2000, 189, 3e-4),
-    "similar_mirror": Headline(4000, 375, 3e-4),
-    "similar_sizes": Headline(4000, 375, 3e-4),
-    "similar_people": Headline(4000, 375, 3e-4),
+    "classify": Headline(500, 100, 3e-4, 0.02),
+    "similar_order": Headline(4000, 500, 3e-4, 0.1),
+    "entail": Headline(8000, 750, 3e-4, 0.1),
+    "choose": Headline(2000, 189, 3e-4, 0.1),
+    "similar_mirror": Headline(4000, 375, 3e-4, 0.1),
+    "similar_sizes": Headline(4000, 375, 3e-4, 0.1),
+    "similar_people": Headline(4000, 375, 3e-4, 0.1),
 }
 EXTRA = ("similar_mirror", "similar_sizes", "similar_people")
 
@@ -101,6 +106,7 @@ def headline(task: str, start: str, seed: int, lr: float | None = None, **change
     """The run of a task with its usual labels and steps."""
     h = HEADLINES[task]
     usual = {"task": task, "labels": h.labels, "start": start, "seed": seed, "lr": lr or h.lr, "steps": h.steps}
+    usual["new_tokens_std"] = h.new_tokens_std
     return Run(**usual | changed)
 
 
@@ -109,16 +115,16 @@ def queue(results: "Results") -> Iterator[Run]:
     main = ("similar_order", "entail", "choose")
     yield from pretrained(("classify",), SEEDS)
     yield from from_scratch(results, ("classify",))
-    yield from pretrained(main, SEEDS)
+    for task in main:
+        yield from pretrained((task,), SEEDS)
     yield from (headline(task, "scratch", SWEEP_SEED, SWEEP[0]) for task in main)
     yield from (headline("classify", "pre-trained", s, lm_weight=w) for s in SEEDS[:3] for w in (0.0, 1.0, 2.0))
     yield from (
         headline("classify", "pre-trained", s, frozen=layers, new_tokens_learn=learn)
         for s in SEEDS[:3]
-        for layers, learn in ((1, True), (2, True), (3, True), (4, True), (4, False))
+        for layers, learn in ((2, True), (4, True), (4, False), (1, True), (3, True))
     )
     yield from curve("classify", SEEDS[:3])
-    yield from (headline("classify", "pre-trained", s, new_tokens_std=std) for s in SEEDS for std in (0.1, 0.3))
     yield from pretrained(EXTRA, SEEDS[:1])
     yield from from_scratch(results, main)
     yield from curve("entail", SEEDS[:1])
@@ -127,6 +133,7 @@ def queue(results: "Results") -> Iterator[Run]:
     yield from from_scratch(results, EXTRA)
     for task in main:
         yield from curve(task, SEEDS[:3])
+        yield from (headline(task, "pre-trained", seed, new_tokens_std=0.02) for seed in SEEDS)
 
 
 def pretrained(tasks: Sequence[str], seeds: Sequence[int]) -> Iterator[Run]:
@@ -156,6 +163,7 @@ class Results:
         self.beside: dict[str, dict[str, float]] = held.get("beside", {})  # majority, words, pairs of words, zero-shot
         self.samples: dict[str, list[dict[str, Any]]] = held.get("samples", {})
         self.runs: list[dict[str, Any]] = held.get("runs", [])
+        self.tried: list[dict[str, Any]] = held.get("tried", [])  # with settings that were given up
 
     def find(self, **wanted: Any) -> list[dict[str, Any]]:
         """All records with these values, in the order of their seeds: `find(task="choose", start="scratch")`."""
@@ -193,10 +201,12 @@ class Results:
 
     def save(self) -> None:
         """Write the file in one move; a run is one line."""
-        lines = ",\n".join("  " + json.dumps(run) for run in self.runs)
         headlines = {task: self.summary(task) for task in HEADLINES}
         head = {"recipe": self.recipe, "headline": headlines, "beside": self.beside, "samples": self.samples}
-        text = json.dumps(head, indent=1)[:-2] + ',\n "runs": [\n' + lines + "\n ]\n}\n"
+        text = json.dumps(head, indent=1)[:-2]
+        for name, records in (("runs", self.runs), ("tried", self.tried)):
+            text += f',\n "{name}": [\n' + ",\n".join("  " + json.dumps(record) for record in records) + "\n ]"
+        text += "\n}\n"
         part = self.path.with_name(self.path.name + ".part")
         part.write_text(text, encoding="utf-8")
         os.replace(part, self.path)

@@ -13,6 +13,7 @@ from course_lib.data import TOWN_GPT
 from course_lib.finetuning import accuracy, finetune, predict, results, runs
 from course_lib.finetuning.runs import HEADLINES, Results, Run, begin, carry_out, headline, main, samples
 
+DONE = ("classify", "entail", "similar_order", "choose")
 TINY = Run("classify", 40, "pre-trained", 0, 1e-3, 4)
 
 
@@ -25,9 +26,10 @@ def test_the_results_are_of_the_committed_model():
 def test_every_record_is_whole_and_stands_there_once():
     held = Results()
     names = list(Run.__dataclass_fields__)
-    keys = [tuple(r[name] for name in names) for r in held.runs]
+    keys = [tuple(r[name] for name in names) for r in held.runs + held.tried]
     assert len(set(keys)) == len(keys) > 0
-    for r in held.runs:
+    assert all(r["new_tokens_std"] == HEADLINES[r["task"]].new_tokens_std for r in held.runs)
+    for r in held.runs + held.tried:
         run = Run(**{name: r[name] for name in names})
         assert r["steps_planned"] == run.settings.steps(run.labels)
         assert r["steps_taken"] == r["trace"][-1]["step"] <= r["steps_planned"]
@@ -111,7 +113,7 @@ def test_the_first_look_of_a_committed_run_comes_out_again():
     assert accuracy(start.task, start.validation) == pytest.approx(record["trace"][0]["validation"], abs=0.1)
 
 
-@pytest.mark.parametrize("task", ["classify", "entail", "similar_order", "choose"])
+@pytest.mark.parametrize("task", DONE)
 def test_pre_training_decides(task):
     """What the chapter claims: at the same labels the pre-trained model is right, and the same network from scratch not
     much more often than by chance; no word count comes near.
@@ -128,7 +130,7 @@ def test_the_samples_are_those_of_the_best_run(tmp_path):
     for seed, score in enumerate((0.6, 0.9, 0.7)):
         held.keep_best([{"task": "entail", "seed": seed, "accuracy": score}])
     assert held.samples == {"entail": [{"task": "entail", "seed": 1, "accuracy": 0.9}]}
-    for task in ("classify", "entail", "similar_order", "choose"):
+    for task in DONE:
         kept = results()["samples"][task]
         assert len(kept) == 3
         assert kept[0]["accuracy"] >= 0.95
