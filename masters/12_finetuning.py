@@ -528,7 +528,7 @@ tokenizer = data.town_tokenizer()
 
 
 def your_fine_tuning(n_labels=320, lr=1e-3):
-    """Your rows, two hundred labels, one linear layer: was the last order obeyed?"""
+    """Your rows, some hundred labels, one linear layer: was the last order obeyed?"""
     torch.manual_seed(12)
     model = data.town_gpt()
     special = finetuning.widen(model)
