@@ -51,7 +51,7 @@ function render({ model, el }) {
     ]);
     said.say(`After ${n} ${n === 1 ? "shot" : "shots"} the model’s first choice is “${first}” with ${p(Math.max(...mine))}.` +
       (right === null ? "" : ` The right answer, “${prompt.answers[right]}”, has ${p(mine[right])}` +
-        (best ? `; nobody could give it more than ${p(best[right])} on what the prompt says.` : ".")));
+        (best ? `; the best possible reader gives it ${p(best[right])}.` : ".")));
   }
 
   const change = figure({ model, el }, "A prompt that grows, and its answers", [
