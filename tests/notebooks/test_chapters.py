@@ -19,8 +19,7 @@ def markdown(path):
 
 def test_there_are_chapters():
     numbers = [int(p.stem[:2]) for p in PATHS]
-    assert numbers == sorted(set(numbers)), "no number twice"
-    assert numbers[:9] == list(range(1, 10))
+    assert numbers == list(range(1, len(numbers) + 1)), "no number twice, none left out"
     assert numbers[-1] <= 19, "the plan has nineteen chapters"
 
 
