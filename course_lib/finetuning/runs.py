@@ -51,9 +51,9 @@ PAIRS_TO_FIT = 100  # labelled examples for the thresholds of zero-shot scores
 class Headline:
     """How a task is learned: labels, least steps, the pre-trained model's rate, the size of the new tokens at first.
 
-    They were changed while runs were coming in, by validation accuracy and with test accuracy in view, on seeds that are
-    used below as well; what was given up stands under "tried" in results.json. GPT-1's new tokens have 0.02: *classify*
-    comes off its plateau sooner with that, the others with 0.1.
+    They were changed while runs were coming in, by validation accuracy and with test accuracy in view, on seeds that
+    are used below as well; what was given up stands under "tried" in results.json. GPT-1's new tokens have 0.02:
+    *classify* comes off its plateau sooner with that, the others with 0.1.
     """
 
     labels: int
