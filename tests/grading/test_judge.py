@@ -6,6 +6,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 
 import psutil
@@ -93,16 +94,23 @@ def test_nothing_waits_when_nothing_more_is_to_come(judging):
     assert kernels() == []
 
 
-def test_no_settings_of_anybody_run_in_the_judge(monkeypatch, tmp_path):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    (tmp_path / "conftest.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --collect-only\n")
+@pytest.fixture
+def short_folder():
+    """Under the system's own folder: the path of a socket has room for about a hundred characters."""
+    with tempfile.TemporaryDirectory(prefix="t") as folder:
+        yield pathlib.Path(folder)
+
+
+def test_no_settings_of_anybody_run_in_the_judge(monkeypatch, short_folder):
+    monkeypatch.setenv("TMPDIR", str(short_folder))
+    (short_folder / "conftest.py").write_text(f"open({str(short_folder / 'ran')!r}, 'w')")
+    (short_folder / "pytest.ini").write_text("[pytest]\naddopts = --collect-only\n")
     one = Judging(Limits(timeout=30.0))
     try:
         assert one(cells("x = 1", "[x]"))["check"]["printed"]
     finally:
         one.close()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["conftest.py", "pytest.ini"]
+    assert sorted(p.name for p in short_folder.iterdir()) == ["conftest.py", "pytest.ini"]
 
 
 def test_a_kernel_starts_beside_a_user_s_many_threads():
