@@ -103,6 +103,15 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def on_lines(found: dict[str, Any]) -> str:
+    """Give the results as JSON in which every blank, and every text that was written, is one line."""
+    parts = []
+    for name, value in found.items():
+        rows = ",\n".join("  " + json.dumps(row) for row in value) if isinstance(value, list) else ""
+        parts.append(f" {json.dumps(name)}: " + (f"[\n{rows}\n ]" if rows else json.dumps(value)))
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
 @click.command()
 @click.option("--bert", "bert_folder", type=click.Path(path_type=Path), required=True, help="The town's BERT.")
 @click.option("--gpt", "gpt_folder", type=click.Path(path_type=Path), required=True, help="The town's GPT.")
@@ -118,7 +127,7 @@ def main(bert_folder: Path, gpt_folder: Path, n_blanks: int, n_prompts: int, out
         name: sha256(folder / "model.safetensors") for name, folder in (("BERT", bert_folder), ("GPT", gpt_folder))
     }
     part = out.with_name(out.name + ".part")
-    part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    part.write_text(on_lines(found), encoding="utf-8")
     os.replace(part, out)
 
 

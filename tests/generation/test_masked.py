@@ -108,3 +108,9 @@ def test_a_judgement_of_a_known_hole():
     assert row["words possible"] == 5
     assert row["nothing"]["kl"] == pytest.approx(torch.tensor(len(words) / 5).log().item(), abs=1e-5)
     assert row["exact"]["best"] == pytest.approx(1 / 5)
+
+
+def test_results_are_written_one_on_a_line():
+    assert two_sides.RESULTS.read_text() == two_sides.on_lines(RESULTS)
+    assert json.loads(two_sides.on_lines({"a": [{"b": 1}, {"b": 2}], "c": [], "d": "e"}))["a"][1] == {"b": 2}
+    assert two_sides.on_lines({"a": [1, 2, 3]}).count("\n") == 7
