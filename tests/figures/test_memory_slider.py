@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from course_lib.figures import PALETTE, MemorySlider
 from course_lib.figures.style import DARK, VARIABLES
 from course_lib.models.transformer_xl import reach, visible
+from tests.browser import open_page
 
 TOKENS = ["Code", ":", " kite", " =", " Hugo", ";", " drum", " =", " Anna", ";"] * 4
 NAMES = {"layers": "Layers", "segment": "Segment", "memory": "Memory", "output": "Output at"}
@@ -28,24 +29,6 @@ def folder(tmp_path_factory):
             "utf-8",
         )
     return folder
-
-
-def open_page(browser, folder, theme="light", width=1280):
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.faults = []
-    page.on("console", lambda m: page.faults.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: page.faults.append(str(error)))
-    page.goto((folder / f"{theme}.html").as_uri())
-    expect(page.locator(".ig-figure")).to_have_count(1)
-    return page
-
-
-@pytest.fixture
-def page(browser, folder):
-    page = open_page(browser, folder)
-    yield page
-    assert page.faults == []
-    page.close()
 
 
 def move(page, **values):
@@ -89,7 +72,7 @@ def test_keys_move_the_memory(page):
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_for_every_reader(browser, folder, theme, width):
-    page = open_page(browser, folder, theme, width)
+    page = open_page(browser, folder, theme, width=width)
     violations = Axe().run(page).response["violations"]
     assert [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in violations] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width

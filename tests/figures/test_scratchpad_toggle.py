@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from course_lib.figures import PALETTE, ScratchpadToggle, Solution
 from course_lib.figures.style import DARK, VARIABLES
+from tests.browser import open_page
 
 RIDDLES = {"If my brother was half my age when I was 8?": 46, "And <b>twice</b>?": 62}
 WAYS, KINDS = ("answers at once", "has a scratchpad"), ("digits", "whole numbers")
@@ -41,24 +42,6 @@ def folder(tmp_path_factory):
             "utf-8",
         )
     return folder
-
-
-def open_page(browser, folder, name="light", width=1280):
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.faults = []
-    page.on("console", lambda m: page.faults.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: page.faults.append(str(error)))
-    page.goto((folder / f"{name}.html").as_uri())
-    expect(page.locator(".ig-figure")).to_have_count(1)
-    return page
-
-
-@pytest.fixture
-def page(browser, folder):
-    page = open_page(browser, folder)
-    yield page
-    assert page.faults == []
-    page.close()
 
 
 def tokens(page):
@@ -131,7 +114,7 @@ def test_the_summary_says_it_in_words(page):
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("name", ["light", "dark"])
 def test_for_every_reader(browser, folder, name, width):
-    page = open_page(browser, folder, name, width)
+    page = open_page(browser, folder, name, width=width)
     page.get_by_role("radio", name=WAYS[1]).check()
     violations = Axe().run(page).response["violations"]
     assert [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in violations] == []

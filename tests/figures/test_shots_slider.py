@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from course_lib.figures import PALETTE, GrowingPrompt, ShotsSlider
 from course_lib.figures.style import DARK, VARIABLES
 from course_lib.figures.twin import module
+from tests.browser import open_page
 
 NAMES = ["Anna", "Ben", "<b>"]
 
@@ -50,24 +51,6 @@ def folder(tmp_path_factory):
             "utf-8",
         )
     return folder
-
-
-def open_page(browser, folder, theme="light", width=1280):
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.faults = []
-    page.on("console", lambda m: page.faults.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: page.faults.append(str(error)))
-    page.goto((folder / f"{theme}.html").as_uri())
-    expect(page.locator(".ig-figure")).to_have_count(1)
-    return page
-
-
-@pytest.fixture
-def page(browser, folder):
-    page = open_page(browser, folder)
-    yield page
-    assert page.faults == []
-    page.close()
 
 
 def check(page, given, n):
@@ -120,7 +103,7 @@ def test_another_prompt_has_its_own_shots(page):
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_for_every_reader(browser, folder, theme, width):
-    page = open_page(browser, folder, theme, width)
+    page = open_page(browser, folder, theme, width=width)
     page.get_by_role("slider", name="Shots").press("End")
     violations = Axe().run(page).response["violations"]
     assert [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in violations] == []
