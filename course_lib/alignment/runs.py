@@ -10,7 +10,7 @@ import json
 import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -47,21 +47,24 @@ class Recipe:
     """All that decides what comes out, beside the code."""
 
     demonstrations: int = 3000
-    sft_epochs: int = 3
+    sft_epochs: int = 3  # with fewer demonstrations more, for as many steps as 1,000 take
     sft_lr: float = 1e-3
+    fewer: tuple[int, ...] = (100, 300, 1000)  # demonstrations, for the curve
     k: int = 6
     rankings: tuple[int, ...] = (60, 125, 250, 500, 1000)  # reward models are fitted to the first so many
     held_out_rankings: int = 200
     noise: float = 0.3
-    reward_epochs: int = 2
-    reward_lr: float = 5e-4
+    reward_epochs: int = 4
+    reward_lr: float = 3e-4
     used: int = 500  # rankings of the reward model that PPO, GRPO and best-of-n maximise, and of DPO
     betas: tuple[float, ...] = (0.0, 0.03, 0.1, 0.3)
-    iterations: int = 80
+    iterations: int = 100
     unfinished: float = -3.0
     dpo_betas: tuple[float, ...] = (0.03, 0.1, 0.3)
     dpo_epochs: int = 2
     most: int = 32  # answers that best-of-n chooses from
+    tastes: tuple[tuple[str, float], ...] = (("gushing", 1.0), ("verbosity", 1.0), ("sycophancy", 5.0))
+    taste_beta: float = 0.1
     n_test: int = 400
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
 
@@ -70,13 +73,19 @@ def jobs(recipe: Recipe) -> Iterator[dict[str, Any]]:
     """Name the runs, the most wanted first: all of one seed before the next."""
     yield {"kind": "base", "seed": 0}
     for seed in recipe.seeds:
-        yield {"kind": "sft", "seed": seed, "start": "pre-trained"}
-        yield {"kind": "sft", "seed": seed, "start": "scratch"}
+        yield {"kind": "sft", "seed": seed, "start": "pre-trained", "demonstrations": recipe.demonstrations}
+        yield {"kind": "sft", "seed": seed, "start": "scratch", "demonstrations": recipe.demonstrations}
         yield from ({"kind": "reward", "seed": seed, "rankings": n} for n in recipe.rankings)
         yield from ({"kind": "ppo", "seed": seed, "beta": beta} for beta in recipe.betas)
         yield {"kind": "best of n", "seed": seed}
         yield from ({"kind": "dpo", "seed": seed, "beta": beta} for beta in recipe.dpo_betas)
         yield {"kind": "grpo", "seed": seed, "beta": 0.1}
+        yield from ({"kind": "taste", "seed": seed, "taste": name} for name, _ in recipe.tastes)
+        yield from (
+            {"kind": "sft", "seed": seed, "start": start, "demonstrations": n}
+            for n in recipe.fewer
+            for start in ("pre-trained", "scratch")
+        )
 
 
 class Seed:
@@ -95,16 +104,17 @@ class Seed:
         special = widen(model, seed=self.seed)
         return model.eval(), Chat(self.tokenizer, special.delimiter)
 
-    def policy(self, start: str = "pre-trained") -> tuple[GPT, Chat]:
+    def policy(self, start: str = "pre-trained", demonstrations: int | None = None) -> tuple[GPT, Chat]:
         """The policy after step 1."""
         model, chat = self.untrained(start)
-        r = self.recipe
+        r, n = self.recipe, demonstrations or self.recipe.demonstrations
+        epochs = max(r.sft_epochs, round(r.sft_epochs * 1000 / n))
 
         def make() -> None:
-            shown = [demonstration(self.seed * APART + i) for i in range(r.demonstrations)]
-            show(sft(model, chat, shown, r.sft_epochs, lr=r.sft_lr, seed=self.seed), f"SFT, {start}")
+            shown = [demonstration(self.seed * APART + i) for i in range(n)]
+            show(sft(model, chat, shown, epochs, lr=r.sft_lr, seed=self.seed), f"SFT, {start}")
 
-        self.kept(f"sft-{start}", model, make)
+        self.kept(f"sft-{start}-{n}", model, make)
         return model.eval(), chat
 
     @cached_property
@@ -130,20 +140,22 @@ class Seed:
         """Rankings that no reward model has seen."""
         return self.comparisons[max(self.recipe.rankings) :]
 
-    def reward(self, n: int) -> RewardModel:
-        """The reward model after n rankings; demonstrations are worth 0 on average."""
+    def reward(self, n: int, taste: str | None = None) -> RewardModel:
+        """The reward model after n rankings, by a labeler of this taste; demonstrations are worth 0 on average."""
         policy, chat = self.policy()
         model, r = RewardModel(policy), self.recipe
 
         def make() -> None:
-            show(
-                fit_reward(model, chat, self.comparisons[:n], r.reward_epochs, lr=r.reward_lr, seed=self.seed),
-                f"reward model, {n} rankings",
-            )
+            ranked = self.comparisons[:n]
+            if taste:
+                person = Labeler(r.noise, self.seed, **{taste: dict(r.tastes)[taste]})
+                ranked = [again(chat, person, c) for c in ranked]
+            losses = fit_reward(model, chat, ranked, r.reward_epochs, lr=r.reward_lr, seed=self.seed)
+            show(losses, f"reward model, {n} rankings")
             shown = [demonstration(RANKED + i) for i in range(300)]
             model.centre(chat.batch([chat.prompt(d.prompt) for d in shown], [chat.answer(d.answer) for d in shown]))
 
-        self.kept(f"reward-{n}", model, make)
+        self.kept(f"reward-{n}" + (f"-{taste}" if taste else ""), model, make)
         return model.eval()
 
     def kept(self, name: str, model: nn.Module, make: Callable[[], None]) -> None:
@@ -172,9 +184,9 @@ class Seed:
             "demonstrations": statistics.mean(TRUTH.utility(d.prompt, d.answer) for d in shown)
         }
 
-    def run_sft(self, start: str) -> dict[str, Any]:
+    def run_sft(self, start: str, demonstrations: int) -> dict[str, Any]:
         """Step 1."""
-        model, chat = self.policy(start)
+        model, chat = self.policy(start, demonstrations)
         return self.measure(model, chat) | {"loss": self.demonstration_loss(model, chat)}
 
     def run_reward(self, rankings: int) -> dict[str, Any]:
@@ -190,10 +202,10 @@ class Seed:
             "correlation": flat.corrcoef()[0, 1].item(),
         }
 
-    def run_ppo(self, beta: float, run: type[PPO] = PPO, **more: Any) -> dict[str, Any]:
+    def run_ppo(self, beta: float, run: type[PPO] = PPO, taste: str | None = None) -> dict[str, Any]:
         """Step 3: each iteration's score, KL and true utility, and the policy at the end."""
         policy, chat = self.policy()
-        reward = self.reward(self.recipe.used)
+        reward = self.reward(self.recipe.used, taste)
         score, true = learned_reward(reward, chat, self.recipe.unfinished), []
 
         def watched(prompts: Sequence[str], answers: Sequence[Sequence[int]]) -> torch.Tensor:
@@ -201,14 +213,18 @@ class Seed:
             return score(prompts, answers)
 
         first = ASKED + self.seed * APART
-        settings = Settings(beta=beta, seed=self.seed)
-        loop = run(policy, chat, watched, lambda n: labeler.prompt(first + n), settings, value=reward, **more)
+        settings = Settings(beta=beta, decay_over=self.recipe.iterations, seed=self.seed)
+        loop = run(policy, chat, watched, lambda n: labeler.prompt(first + n), settings, value=reward)
         steps = [loop.step() for _ in tqdm(range(self.recipe.iterations), desc=f"{run.__name__} {beta}", leave=False)]
         trace = [
             {"score": s.score, "true": t, "kl": s.kl, "length": s.length, "answer": s.answer, "prompt": s.prompt}
             for s, t in zip(steps, true)
         ]
         return self.measure(policy, chat) | {"trace": trace}
+
+    def run_taste(self, taste: str) -> dict[str, Any]:
+        """Steps 2 and 3 for a labeler who likes something that has nothing to do with the utility."""
+        return self.run_ppo(self.recipe.taste_beta, taste=taste)
 
     def run_grpo(self, beta: float) -> dict[str, Any]:
         """PPO's loop with groups."""
@@ -270,9 +286,22 @@ def judged(chat: Chat, prompts: Sequence[str], answers: Sequence[Sequence[int]])
     return {
         "true": statistics.mean(utilities),
         "by kind": by_kind,
+        "parts": means([labeler.judge(p, t) for p, t in zip(prompts, texts)]),
+        "style": means([labeler.style(p, t) for p, t in zip(prompts, texts)]),
         "finished": statistics.mean(chat.end_id in answer for answer in answers),
-        "examples": [list(row) for row in list(zip(prompts, texts, utilities))[:8]],
+        "examples": [list(row) for row in list(zip(prompts, texts, utilities))[:12]],
     }
+
+
+def means(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """The mean of each column."""
+    return {name: statistics.mean(row[name] for row in rows) for name in rows[0]}
+
+
+def again(chat: Chat, person: Labeler, comparison: Comparison) -> Comparison:
+    """The same answers, ranked by another person."""
+    texts = [readable(chat, answer) for answer in comparison.answers]
+    return replace(comparison, ranks=tuple(person.rank(comparison.prompt, texts)))
 
 
 def test_prompts(n: int) -> list[str]:

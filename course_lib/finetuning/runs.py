@@ -126,15 +126,16 @@ def queue(results: "Results") -> Iterator[Run]:
         for layers, learn in ((2, True), (4, True), (4, False), (1, True), (3, True))
     )
     yield from curve("classify", SEEDS[:3])
-    yield from pretrained(EXTRA, SEEDS[:1])
     yield from from_scratch(results, main)
-    yield from curve("entail", SEEDS[:1])
-    yield from curve("similar_order", SEEDS[:1])
+    yield from (headline("entail", "pre-trained", s, steps=1500) for s in SEEDS)
+    for task in main:
+        yield from curve(task, SEEDS[:1])
+        yield from (headline(task, "pre-trained", s, lm_weight=w) for s in SEEDS[:3] for w in (0.0, 2.0))
+        yield from (headline(task, "pre-trained", s, frozen=layers) for s in SEEDS[:3] for layers in (2, 4))
     yield from pretrained(EXTRA, SEEDS)
     yield from from_scratch(results, EXTRA)
     for task in main:
         yield from curve(task, SEEDS[:3])
-        yield from (headline(task, "pre-trained", seed, new_tokens_std=0.02) for seed in SEEDS)
 
 
 def pretrained(tasks: Sequence[str], seeds: Sequence[int]) -> Iterator[Run]:

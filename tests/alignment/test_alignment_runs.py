@@ -9,6 +9,7 @@ from course_lib.alignment import runs
 
 TINY = runs.Recipe(
     demonstrations=64,
+    fewer=(32,),
     sft_epochs=1,
     k=3,
     rankings=(8, 16),
@@ -36,12 +37,15 @@ def records(folder):
 
 def test_every_run_gives_a_record_that_json_can_hold(records):
     kinds = [r["kind"] for r in records]
-    assert kinds == ["base", "sft", "sft", "reward", "reward", "ppo", "best of n", "dpo", "grpo"]
+    tastes = ["taste"] * 3
+    assert kinds == ["base", "sft", "sft", "reward", "reward", "ppo", "best of n", "dpo", "grpo", *tastes, "sft", "sft"]
     assert json.loads(json.dumps(records)) == records
 
 
 def test_the_truth_is_measured(records):
     base, sft, scratch, *_ = records
+    assert set(sft["parts"]) == {"helpful", "honest", "harmless", "manner"}
+    assert sum(sft["parts"].values()) == pytest.approx(sft["true"])
     assert base["demonstrations"] == pytest.approx(1.2, abs=0.15)
     assert sft["loss"] < scratch["loss"]
     assert -6 < sft["true"] <= 3
@@ -57,10 +61,15 @@ def test_what_lies_in_the_folder_is_not_made_again(records, folder):
     kept = sorted(p.name for p in (folder / "seed0").iterdir())
     assert kept == [
         "comparisons.json",
+        "reward-16-gushing.safetensors",
+        "reward-16-sycophancy.safetensors",
+        "reward-16-verbosity.safetensors",
         "reward-16.safetensors",
         "reward-8.safetensors",
-        "sft-pre-trained.safetensors",
-        "sft-scratch.safetensors",
+        "sft-pre-trained-32.safetensors",
+        "sft-pre-trained-64.safetensors",
+        "sft-scratch-32.safetensors",
+        "sft-scratch-64.safetensors",
     ]
     before = {p: p.stat().st_mtime_ns for p in (folder / "seed0").iterdir()}
     job = {"kind": "reward", "seed": 0, "rankings": 8}
