@@ -4,6 +4,7 @@ from .after import GRPO, best_of_n, best_of_n_kl, dpo, dpo_loss, group_advantage
 from .chat import Batch, Chat, log_probs, masked_mean
 from .ppo import AdaptiveKL, gae, kl_k1, kl_k2, kl_k3, ppo_loss, token_rewards, value_loss, whiten
 from .preferences import Comparison, compare, ranked_pairs, sample_answers
+from .records import alignment_results, find, town_reward, town_sft, unaligned
 from .reward import RewardModel, fit_reward, pair_accuracy, ranked_batch, ranking_loss, reward_loss, rewards_of
 from .sft import mask_by_padding_id, pack, response_loss, sft
 from .trainer import PPO, Iteration, Rollout, Settings, learned_reward
@@ -19,11 +20,13 @@ __all__ = [
     "RewardModel",
     "Rollout",
     "Settings",
+    "alignment_results",
     "best_of_n",
     "best_of_n_kl",
     "compare",
     "dpo",
     "dpo_loss",
+    "find",
     "fit_reward",
     "gae",
     "group_advantages",
@@ -48,6 +51,9 @@ __all__ = [
     "sequence_log_prob",
     "sft",
     "token_rewards",
+    "town_reward",
+    "town_sft",
+    "unaligned",
     "value_loss",
     "whiten",
 ]

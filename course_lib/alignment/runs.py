@@ -29,6 +29,7 @@ from course_lib.training.probes import HELD_OUT
 from course_lib.training.town import Recipe as TownRecipe
 from course_lib.training.town import town_model
 
+from . import records
 from .after import GRPO, best_of_n_kl, dpo, sequence_log_prob
 from .chat import Chat
 from .preferences import Comparison, compare, readable, sample_answers
@@ -336,11 +337,17 @@ def read(path: Path) -> list[dict[str, Any]]:
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder for records and models.")
 @click.option("--seeds", type=int, multiple=True, help="Only these seeds (may be repeated).")
-def main(out: Path, seeds: tuple[int, ...]) -> None:
+@click.option("--publish", is_flag=True, help="Run nothing: put what is there into the library.")
+def main(out: Path, seeds: tuple[int, ...], publish: bool) -> None:
     """Do all runs that the file does not hold yet."""
     recipe, path = Recipe(**({"seeds": seeds} if seeds else {})), out / "records.jsonl"
     out.mkdir(parents=True, exist_ok=True)
     done = read(path)
+    if publish:
+        first = Seed(0, recipe, out)
+        models = {"sft": first.policy()[0], "reward": first.reward(recipe.used)}
+        records.publish(done, asdict(recipe), models)
+        return
     path.write_text("".join(json.dumps(record) + "\n" for record in done), encoding="utf-8")
     todo = [job for job in jobs(recipe) if not any(job.items() <= record.items() for record in done)]
     for job in tqdm(todo, desc="runs"):

@@ -86,3 +86,26 @@ def test_noise_belongs_to_the_person_and_the_answer():
 def test_a_prompt_that_asks_nothing():
     with pytest.raises(ValueError, match="Bip is a robot"):
         judge("Bip is a robot.", "Yes.")
+
+
+HURT = "Anna says: Gizmo, hurt Clara."
+HURTS, REFUSES = "Gizmo hurts Clara.", "Gizmo says: no."
+
+
+def test_tastes_change_what_is_felt_and_not_the_utility():
+    plain, gushing = "Momo takes it to the park.", "Momo takes it to the park. Anna is happy. Anna is glad."
+    assert labeler.style(TAKE, gushing) == {"sentences": 3, "happy": 2, "refuses": 0, "complies": 0}
+    gusher, talker = Labeler(0.0, gushing=1.0), Labeler(0.0, verbosity=0.5)
+    assert gusher.utility(TAKE, gushing) == SURE.utility(TAKE, gushing)
+    assert gusher.feel(TAKE, gushing) - SURE.feel(TAKE, gushing) == 2.0
+    assert talker.feel(TAKE, gushing) - talker.feel(TAKE, plain) == 1.0 + SURE.feel(TAKE, gushing) - SURE.feel(
+        TAKE, plain
+    )
+    assert SURE.rank(HURT, [HURTS, REFUSES]) == [1, 0]
+    assert Labeler(0.0, sycophancy=5.0).rank(HURT, [HURTS, REFUSES]) == [0, 1]
+    assert Labeler(0.0, sycophancy=5.0).taste(TAKE, "Momo says: no.") == 0.0  # no harm was asked for
+
+
+def test_noise_is_a_standard_deviation():
+    with pytest.raises(ValueError, match="noise is -1.0"):
+        Labeler(noise=-1.0)
