@@ -107,5 +107,5 @@ def test_tastes_change_what_is_felt_and_not_the_utility():
 
 
 def test_noise_is_a_standard_deviation():
-    with pytest.raises(ValueError, match="noise is -1.0"):
+    with pytest.raises(ValueError, match="noise is -1"):
         Labeler(noise=-1.0)
