@@ -10,6 +10,7 @@ from .objective_picker import ObjectivePicker
 from .parameter_treemap import ParameterTreemap
 from .picture import Picture, show
 from .plots import attention_map, count_table, distribution, lines, token_strip, visible
+from .rank_by_hand import Answers, RankByHand
 from .sampler import LiveSampler
 from .scratchpad_toggle import ScratchpadToggle, Solution
 from .sentinel_builder import Gaps, SentinelBuilder
@@ -22,6 +23,7 @@ from .twin import TwinWidget
 __all__ = [
     "PALETTE",
     "SERIES",
+    "Answers",
     "Copy",
     "DragQuery",
     "FormatPicker",
@@ -37,6 +39,7 @@ __all__ = [
     "ObjectivePicker",
     "ParameterTreemap",
     "Picture",
+    "RankByHand",
     "ResidualDepth",
     "ScratchpadToggle",
     "SentinelBuilder",
