@@ -5,7 +5,18 @@ from .chat import Batch, Chat, log_probs, masked_mean
 from .ppo import AdaptiveKL, gae, kl_k1, kl_k2, kl_k3, ppo_loss, token_rewards, value_loss, whiten
 from .preferences import Comparison, compare, ranked_pairs, sample_answers
 from .records import alignment_results, find, town_reward, town_sft, unaligned
-from .reward import RewardModel, fit_reward, pair_accuracy, ranked_batch, ranking_loss, reward_loss, rewards_of
+from .reward import (
+    Calibration,
+    RewardModel,
+    calibration,
+    fit_reward,
+    pair_accuracy,
+    pair_margins,
+    ranked_batch,
+    ranking_loss,
+    reward_loss,
+    rewards_of,
+)
 from .sft import mask_by_padding_id, pack, response_loss, sft
 from .trainer import PPO, Iteration, Rollout, Settings, learned_reward
 
@@ -14,6 +25,7 @@ __all__ = [
     "PPO",
     "AdaptiveKL",
     "Batch",
+    "Calibration",
     "Chat",
     "Comparison",
     "Iteration",
@@ -23,6 +35,7 @@ __all__ = [
     "alignment_results",
     "best_of_n",
     "best_of_n_kl",
+    "calibration",
     "compare",
     "dpo",
     "dpo_loss",
@@ -40,6 +53,7 @@ __all__ = [
     "masked_mean",
     "pack",
     "pair_accuracy",
+    "pair_margins",
     "ppo_loss",
     "ranked_batch",
     "ranked_pairs",

@@ -1,6 +1,7 @@
 """Step 2, the reward model: a GPT with one number for its output, fitted to rankings (Ouyang et al. 2022, §3.5)."""
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from course_lib.models import GPT
 from course_lib.training import adamw, fastest_dtype, train, warmup_cosine
 
 from .chat import Batch, Chat
-from .preferences import Comparison
+from .preferences import Comparison, ranked_pairs
 
 
 class RewardModel(nn.Module):
@@ -138,12 +139,41 @@ def rewards_of(model: RewardModel, chat: Chat, comparisons: Sequence[Comparison]
 
 
 def pair_accuracy(rewards: Sequence[Sequence[float]], ranks: Sequence[Sequence[int]]) -> float:
-    """The share of pairs (ties left out) that the rewards put in the labeler's order. NaN where there is no pair."""
-    right = [
-        r[i] > r[j]
-        for r, rank in zip(rewards, ranks, strict=True)
-        for i in range(len(rank))
-        for j in range(len(rank))
-        if rank[i] < rank[j]
-    ]
+    """The share of pairs (ties left out) that the rewards put in the labeler's order. NaN where there is no pair.
+
+    Equal rewards put a pair in no order: that counts as wrong. Raises ValueError for rewards that are no numbers.
+    """
+    right = [margin > 0 for margin in pair_margins(rewards, ranks)]
     return sum(right) / len(right) if right else float("nan")
+
+
+def pair_margins(rewards: Sequence[Sequence[float]], ranks: Sequence[Sequence[int]]) -> list[float]:
+    """r_better − r_worse for each pair of each ranking, ties left out. ValueError for rewards that are no numbers."""
+    if bad := [r for row in rewards for r in row if not math.isfinite(r)]:
+        raise ValueError(f"a reward is {bad[0]}: rewards must be finite numbers")
+    return [row[i] - row[j] for row, rank in zip(rewards, ranks, strict=True) for i, j in ranked_pairs(rank)]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Pairs of which the model was about equally sure: how sure on average, how often it was right, how many."""
+
+    predicted: float
+    right: float
+    pairs: int
+
+
+def calibration(rewards: Sequence[Sequence[float]], ranks: Sequence[Sequence[int]], bins: int = 5) -> list[Calibration]:
+    """Is the model as often right as it says? Pairs in bins of equal width by σ(|margin|), from ½ to 1; empty ones out.
+
+    σ(|r_i − r_j|) is the probability that the model gives to its own order of a pair. Where both rewards are equal it
+    has none, and is half right. Raises ValueError for rewards that are no numbers, and without any bin.
+    """
+    if bins < 1:
+        raise ValueError(f"bins is {bins}: at least one is needed")
+    binned: list[list[tuple[float, float]]] = [[] for _ in range(bins)]
+    for margin in pair_margins(rewards, ranks):
+        sure = 1 / (1 + math.exp(-min(abs(margin), 700.0)))
+        right = 0.5 if margin == 0 else float(margin > 0)
+        binned[min(int((2 * sure - 1) * bins), bins - 1)].append((sure, right))
+    return [Calibration(*(sum(column) / len(found) for column in zip(*found)), len(found)) for found in binned if found]

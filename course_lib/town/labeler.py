@@ -4,10 +4,12 @@ It wants a robot to be helpful (do what it is asked), honest (say what is so) an
 hurt or deceive), after Askell et al. 2021; and to be brief and to finish its last sentence.
 """
 
+import math
 import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from .dice import Dice
 from .stories import OUTCOME, Order, forms, tell
@@ -206,6 +208,27 @@ class Labeler:
         """The noisy utility with this person's tastes, to the nearest half."""
         noise = random.Random(f"labeler {self.seed}/{prompt}/{answer}").gauss(0, self.noise)
         return round(2 * (self.utility(prompt, answer) + self.taste(prompt, answer) + noise)) / 2
+
+    def odds(self, prompt: str, one: str, other: str) -> tuple[float, float, float]:
+        """The probabilities that such a person ranks `one` higher, ties the two, ranks `other` higher.
+
+        They are those over all persons, that is seeds, of this noise and these tastes: nobody can foretell more.
+        """
+        if one == other:
+            return 0.0, 1.0, 0.0
+        felt = [self.distribution(prompt, answer) for answer in (one, other)]
+        higher = math.fsum(p * q for a, p in felt[0].items() for b, q in felt[1].items() if a > b)
+        lower = math.fsum(p * q for a, p in felt[0].items() for b, q in felt[1].items() if a < b)
+        return higher, 1.0 - higher - lower, lower
+
+    def distribution(self, prompt: str, answer: str) -> dict[float, float]:
+        """The probability of each half that `feel` may round to, for all seeds together."""
+        mean = self.utility(prompt, answer) + self.taste(prompt, answer)
+        if self.noise == 0:
+            return {round(2 * mean) / 2: 1.0}
+        noise, middle, far = NormalDist(mean, self.noise), round(2 * mean), math.ceil(16 * self.noise) + 1
+        halves = [half / 2 for half in range(middle - far, middle + far + 1)]  # 8 deviations to each side
+        return {half: noise.cdf(half + 0.25) - noise.cdf(half - 0.25) for half in halves}
 
     def taste(self, prompt: str, answer: str) -> float:
         """What this person feels about an answer beside its utility."""

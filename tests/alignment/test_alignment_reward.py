@@ -8,6 +8,7 @@ import torch
 from course_lib.alignment import (
     Comparison,
     RewardModel,
+    calibration,
     compare,
     fit_reward,
     pair_accuracy,
@@ -146,3 +147,59 @@ def test_the_labeler_sees_k_answers_to_each_prompt_and_that_some_never_end():
         max_new_tokens=6,
     )
     assert found == again
+
+
+def test_calibration_counts_how_often_the_sure_are_right():
+    sure, unsure = math.log(0.9 / 0.1), math.log(0.55 / 0.45)
+    rewards = [[sure, 0.0]] * 10 + [[unsure, 0.0]] * 4
+    ranks = [[0, 1]] * 8 + [[1, 0]] * 2 + [[0, 1]] * 3 + [[1, 0]]
+    low, high = calibration(rewards, ranks)
+    assert (low.pairs, low.right, low.predicted) == (4, 0.75, pytest.approx(0.55))
+    assert (high.pairs, high.right, high.predicted) == (10, 0.8, pytest.approx(0.9))
+    (equal,) = calibration([[1.0, 1.0]] * 2, [[0, 1], [1, 0]], bins=3)
+    assert (equal.predicted, equal.right, equal.pairs) == (0.5, 0.5, 2)
+    assert calibration([[1.0, 2.0]], [[0, 0]]) == []
+    (certain,) = calibration([[4000.0, 0.0]], [[0, 1]])
+    assert certain.predicted == 1.0
+
+
+def test_a_model_whose_odds_are_the_labelers_is_calibrated():
+    """Rankings of two, drawn with probability σ(margin) itself: every bin is right as often as it says."""
+    torch.manual_seed(0)
+    rewards = (2 * torch.randn(20_000, 2)).double()
+    first = torch.rand(20_000) < (rewards[:, 0] - rewards[:, 1]).sigmoid()
+    ranks = torch.stack([~first, first], 1).int()
+    bins = calibration(rewards.tolist(), ranks.tolist())
+    assert sum(b.pairs for b in bins) == 20_000
+    for b in bins:
+        assert b.right == pytest.approx(b.predicted, abs=4 * math.sqrt(b.predicted * (1 - b.predicted) / b.pairs))
+    overconfident = calibration((3 * rewards).tolist(), ranks.tolist())
+    assert all(b.right < b.predicted - 0.02 for b in overconfident)
+
+
+def test_rewards_that_are_no_numbers_are_refused():
+    for judge in (pair_accuracy, calibration):
+        with pytest.raises(ValueError, match="a reward is nan"):
+            judge([[0.0, math.nan]], [[0, 1]])
+        with pytest.raises(ValueError, match="a reward is inf"):
+            judge([[0.0, math.inf]], [[0, 1]])
+    with pytest.raises(ValueError, match="bins is 0"):
+        calibration([[0.0, 1.0]], [[0, 1]], bins=0)
+
+
+def test_rankings_in_which_all_is_tied_teach_nothing_but_harm_nothing():
+    """Only weight decay is left: the score stays 0, and every answer is worth the same."""
+    model = RewardModel(small_gpt())
+    tied = [comparison(ANSWER, "Momo says: no.", ranks=(0, 0))] * 8
+    losses = list(fit_reward(model, CHAT, tied, dtype=torch.float32))
+    assert losses == [0.0] * len(losses)
+    assert (model(rows(ANSWER, "Momo says: no.")) == 0).all()
+
+
+def test_the_bias_of_the_head_gets_no_gradient():
+    """Only differences of rewards are in the loss; what is left is rounding."""
+    model = RewardModel(small_gpt()).double()
+    torch.nn.init.normal_(model.score.weight)
+    ranking_loss(model, ranked_batch(CHAT, [comparison(ANSWER, "Momo says: no.", "No.", ranks=(0, 1, 2))])).backward()
+    assert abs(model.score.bias.grad.item()) < 1e-15
+    assert model.score.weight.grad.abs().max() > 1e-4

@@ -1,5 +1,8 @@
 """The hidden labeler: what it values, part by part, and how it ranks."""
 
+import itertools
+import math
+
 import pytest
 
 from course_lib.town import Labeler, labeler
@@ -109,3 +112,31 @@ def test_tastes_change_what_is_felt_and_not_the_utility():
 def test_noise_is_a_standard_deviation():
     with pytest.raises(ValueError, match="noise is -1"):
         Labeler(noise=-1.0)
+
+
+@pytest.mark.parametrize("tastes", [{}, {"noise": 0.7}, {"gushing": 0.4}, {"noise": 0.1, "verbosity": 0.2}])
+def test_odds_are_the_frequencies_over_persons(tastes):
+    """A thousand persons rank pairs from equal to clearly different."""
+    answers = [
+        "Momo takes the lamp to the park.",
+        "Momo takes the lamp to the park. Anna is happy.",
+        "Momo takes the lamp to the",
+        "Momo says: no.",
+    ]
+    order, n = "Anna says: Momo, take the lamp to the park.", 1000
+    ranks = [Labeler(seed=seed, **tastes).rank(order, answers) for seed in range(n)]
+    for i, j in itertools.permutations(range(len(answers)), 2):
+        higher, tied, lower = Labeler(**tastes).odds(order, answers[i], answers[j])
+        assert higher + tied + lower == pytest.approx(1.0, abs=1e-12)
+        for p, found in (
+            (higher, sum(r[i] < r[j] for r in ranks)),
+            (tied, sum(r[i] == r[j] for r in ranks)),
+        ):
+            assert found / n == pytest.approx(p, abs=4 * math.sqrt(max(p * (1 - p), 1e-4) / n))
+
+
+def test_odds_of_a_labeler_without_noise_and_of_one_answer_with_itself():
+    order, good, bad = "Anna says: Momo, take the lamp to the park.", "Momo takes it to the park.", "Momo says: no."
+    assert Labeler(noise=0.0).odds(order, good, bad) == (1.0, 0.0, 0.0)
+    assert Labeler(noise=0.0).odds(order, bad, good) == (0.0, 0.0, 1.0)
+    assert Labeler().odds(order, good, good) == (0.0, 1.0, 0.0)
