@@ -3,6 +3,7 @@
 from .bars import bars
 from .diagram import decoder_diagram
 from .format_picker import FormatPicker, Formatted
+from .frontier import Frontier, Moment, Policy
 from .head_picker import HeadPicker, Look
 from .memory_slider import MemorySlider
 from .movable import DragQuery, MaskAndHeads, MergeSteps, ResidualDepth, Temperature
@@ -28,6 +29,7 @@ __all__ = [
     "DragQuery",
     "FormatPicker",
     "Formatted",
+    "Frontier",
     "Gaps",
     "GrowingPrompt",
     "HeadPicker",
@@ -36,9 +38,11 @@ __all__ = [
     "MaskAndHeads",
     "MemorySlider",
     "MergeSteps",
+    "Moment",
     "ObjectivePicker",
     "ParameterTreemap",
     "Picture",
+    "Policy",
     "RankByHand",
     "ResidualDepth",
     "ScratchpadToggle",
