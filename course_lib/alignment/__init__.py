@@ -1,6 +1,16 @@
 """Alignment: supervised fine-tuning, a reward model from rankings, PPO, and what came after."""
 
-from .after import GRPO, best_of_n, best_of_n_kl, dpo, dpo_loss, group_advantages, grpo_loss, sequence_log_prob
+from .after import (
+    GRPO,
+    best_of_n,
+    best_of_n_kl,
+    best_of_n_probabilities,
+    dpo,
+    dpo_loss,
+    group_advantages,
+    grpo_loss,
+    sequence_log_prob,
+)
 from .chat import Batch, Chat, log_probs, masked_mean
 from .ppo import AdaptiveKL, gae, kl_k1, kl_k2, kl_k3, ppo_loss, token_rewards, value_loss, whiten
 from .preferences import Comparison, compare, ranked_pairs, sample_answers
@@ -35,6 +45,7 @@ __all__ = [
     "alignment_results",
     "best_of_n",
     "best_of_n_kl",
+    "best_of_n_probabilities",
     "calibration",
     "compare",
     "dpo",

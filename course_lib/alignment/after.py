@@ -33,6 +33,21 @@ def best_of_n_kl(n: int) -> float:
     return math.log(n) - (n - 1) / n
 
 
+def best_of_n_probabilities(p: Float[Tensor, " N"], scores: Float[Tensor, " N"], n: int) -> Float[Tensor, " N"]:
+    """How likely each answer is to be the best of n draws from p; of equal scores the first one drawn is taken.
+
+    Answers with one score are chosen together with probability F(s)^n − F(s−)^n, F(s) being the chance that a draw
+    scores at most s, and share it as p does. ValueError for n = 0 and for probabilities that do not sum to 1.
+    """
+    if n < 1:
+        raise ValueError(f"n is {n}: draw at least one answer")
+    if p.min() < 0 or abs(p.sum().item() - 1) > 1e-4:
+        raise ValueError(f"the probabilities begin at {p.min().item():.4g} and sum to {p.sum().item():.6g}, not to 1")
+    below = torch.where(scores[None] < scores[:, None], p, 0.0).sum(1)
+    tied = torch.where(scores[None] == scores[:, None], p, 0.0).sum(1)
+    return torch.where(p > 0, ((below + tied) ** n - below**n) * p / tied.clamp(min=1e-30), 0.0)
+
+
 def sequence_log_prob(model: nn.Module, batch: Batch) -> Float[Tensor, " B"]:
     """log p of each whole answer, end token included, given its prompt."""
     logp = log_probs(model(batch.ids[:, :-1]), batch.ids[:, 1:])  # [B, T - 1]
