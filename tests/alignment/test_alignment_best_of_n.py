@@ -50,6 +50,6 @@ def test_what_is_no_distribution_and_no_number_of_draws():
         best_of_n_probabilities(P, SCORES, 0)
     with pytest.raises(ValueError, match="sum to 2"):
         best_of_n_probabilities(2 * P, SCORES, 2)
-    with pytest.raises(ValueError, match="begin at -0.5"):
+    with pytest.raises(ValueError, match=r"begin at -0\.5"):
         best_of_n_probabilities(torch.tensor([1.5, -0.5]), torch.zeros(2), 2)
     assert math.isclose(best_of_n_probabilities(P, SCORES, 1).sum().item(), 1)
