@@ -178,8 +178,8 @@ def dpo_loss(logp, ref, beta):
 # %% alternative two-cases "Row by row, with the usual two cases for small and large numbers."
 def dpo_loss(logp, ref, beta):
     losses = []
-    for (w, l), (rw, rl) in zip(logp, ref):
-        x = beta * ((w - rw) - (l - rl))
+    for (won, lost), (ref_won, ref_lost) in zip(logp, ref):
+        x = beta * ((won - ref_won) - (lost - ref_lost))
         losses.append(np.log1p(np.exp(-x)) if x > 0 else -x + np.log1p(np.exp(x)))
     return float(sum(losses) / len(losses))
 
