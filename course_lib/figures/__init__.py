@@ -17,6 +17,7 @@ from .scratchpad_toggle import ScratchpadToggle, Solution
 from .sentinel_builder import Gaps, SentinelBuilder
 from .shots_slider import GrowingPrompt, ShotsSlider
 from .style import PALETTE, SERIES, use_style
+from .template_editor import Graded, TemplateEditor
 from .training_steps import Copy, TrainingSteps
 from .trees import merge_tree
 from .twin import TwinWidget
@@ -31,6 +32,7 @@ __all__ = [
     "Formatted",
     "Frontier",
     "Gaps",
+    "Graded",
     "GrowingPrompt",
     "HeadPicker",
     "LiveSampler",
@@ -50,6 +52,7 @@ __all__ = [
     "ShotsSlider",
     "Solution",
     "Temperature",
+    "TemplateEditor",
     "TrainingSteps",
     "TwinWidget",
     "attention_map",
