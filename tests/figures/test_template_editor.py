@@ -119,9 +119,9 @@ def test_it_begins_with_the_answers_and_their_end_tokens(page):
     assert fact(page, "targets in the loss") == f"{n} of {batch.answer[:, 1:].numel()}"
     assert fact(page, "end tokens in the loss") == "2 of 2"
     first = chips(page, 1)
-    assert first[0][:2] == ["end of text", f"→ {TOKENIZER.decode([CHAT.prompt(PROMPTS[0])[1]])}"]
-    assert first[len(CHAT.prompt(PROMPTS[0])) - 1][0] == "answer:"
-    assert first[-1][:2] == ["end of text", "–"]
+    assert first[0][:2] == ["<end>", f"→ {TOKENIZER.decode([CHAT.prompt(PROMPTS[0])[1]])}"]
+    assert first[len(CHAT.prompt(PROMPTS[0])) - 1][0] == "<answer>"
+    assert first[-1][:2] == ["<end>", "–"]
     terms = [x for k in (0, 1) for x, on in zip(graded(k).nats, batch.answer[k, 1:]) if on]
     loss = re.search(r"loss ([\d.]+) nats per token", page.locator(".ig-facts").inner_text())[1]
     assert float(loss) == pytest.approx(np.mean(terms), abs=0.0006)
@@ -177,7 +177,7 @@ def test_own_texts_are_cut_and_have_no_numbers(page):
     row = chips(page, 1)
     assert len(row) == len(prompt) + 1 + len(answer) + 1
     assert sum(in_loss(page, 1)) == len(answer) + 1
-    assert [chip[0] for chip in row].count("end of text") == 2
+    assert [chip[0] for chip in row].count("<end>") == 2
     expect(page.locator(".ig-figure")).to_contain_text("This page cannot run the model")
     assert "nats" not in page.locator(".ig-facts").inner_text()
     page.get_by_role("radio", name="its gradient").check()

@@ -2,7 +2,7 @@ import { make, radios, checkbox, facts, summary, figure, newId } from "./shared.
 import { encode, tokenBytes, show } from "./tokens.js";
 
 const SCOPES = [["answer", "the answer with its end token"], ["all", "the whole row"], ["unshifted", "the answer, mask not shifted"]];
-const SPECIAL = { end: "end of text", answer: "answer:", pad: "end of text" };
+const SPECIAL = { end: "<end>", answer: "<answer>", pad: "<end>" };
 
 // A chat in tokens: ids of the texts, names of the special tokens, and which of them are the answer's.
 export function chatOf({ prompt, answer, finished }, merges) {
