@@ -511,11 +511,11 @@ MINE = {  # your own ranking: the best first, with any words of the town
     ],
 }
 NEW = [
-    "Nut goes to the tower with it. Ben is happy. Ben is glad. Ben is happy.",
+    "Nut goes there. Ben is happy. Ben is glad.",
     "Nut goes to the tower with it.",
     "Nut says: no. Ben is sad.",
-    "Zed goes to the tower with it. Ben is glad.",
-    "Nut does nothing. Nut does nothing. Nut does nothing.",
+    "Zed goes there with it. Ben is glad.",
+    "Nut does nothing. Nut does nothing.",
 ]
 
 
