@@ -122,6 +122,7 @@ def test_a_step_up_and_a_step_down(page):
     press = "(m, a) => m.press(...a)"
     assert in_page(page, press, [[0, 0, 0], 1, -1]) == [1, 0, 1]  # out of a tie: better than all its mates
     assert in_page(page, press, [[1, 0, 1], 0, 1]) == [2, 0, 1]
+    assert in_page(page, press, [[0, 0, 1], 0, 1]) == [1, 0, 2]  # between its mates and the next rank
     assert in_page(page, press, [[1, 0, 2], 2, -1]) == [1, 0, 1]  # alone: it joins the next rank
     assert in_page(page, press, [[1, 0, 2], 1, -1]) == [1, 0, 2]  # alone on top: it stays
     assert in_page(page, press, [[1, 0, 2], 2, 1]) == [1, 0, 2]
