@@ -1,6 +1,8 @@
 """Pictures of the book, still and movable, in one style that follows the page's light or dark theme."""
 
 from .bars import bars
+from .clip_slider import ClipSlider
+from .credit_slider import CreditSlider, ScoredAnswer
 from .diagram import decoder_diagram
 from .format_picker import FormatPicker, Formatted
 from .frontier import Frontier, Moment, Policy
@@ -12,6 +14,7 @@ from .parameter_treemap import ParameterTreemap
 from .picture import Picture, show
 from .plots import attention_map, count_table, distribution, lines, token_strip, visible
 from .rank_by_hand import Answers, RankByHand
+from .run_watcher import RunWatcher, WatchedRun
 from .sampler import LiveSampler
 from .scratchpad_toggle import ScratchpadToggle, Solution
 from .sentinel_builder import Gaps, SentinelBuilder
@@ -26,7 +29,9 @@ __all__ = [
     "PALETTE",
     "SERIES",
     "Answers",
+    "ClipSlider",
     "Copy",
+    "CreditSlider",
     "DragQuery",
     "FormatPicker",
     "Formatted",
@@ -47,6 +52,8 @@ __all__ = [
     "Policy",
     "RankByHand",
     "ResidualDepth",
+    "RunWatcher",
+    "ScoredAnswer",
     "ScratchpadToggle",
     "SentinelBuilder",
     "ShotsSlider",
@@ -55,6 +62,7 @@ __all__ = [
     "TemplateEditor",
     "TrainingSteps",
     "TwinWidget",
+    "WatchedRun",
     "attention_map",
     "bars",
     "count_table",

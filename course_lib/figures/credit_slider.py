@@ -1,0 +1,55 @@
+"""The movable figure of chapter 17: who gets the credit for one answer's score, by β and λ."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import traitlets as t
+
+from .checks import Numbers, checked
+from .twin import TwinWidget, module
+
+
+@dataclass(frozen=True)
+class ScoredAnswer:
+    """An answer of T tokens: `logp` and `ref_logp` `[T]` of policy and reference, `values` `[T]` of the value function."""
+
+    prompt: str
+    tokens: Sequence[str]
+    logp: Numbers
+    ref_logp: Numbers
+    values: Numbers
+    score: float
+
+
+class CreditSlider(TwinWidget):
+    """Chapter 17: an answer's rewards, values and advantages, token by token; β and λ are the reader's (γ = 1).
+
+    Advantages are shown as GAE gives them, before they are whitened. `answer`, `beta` and `lam` follow the reader.
+    Raises ValueError where lengths differ, a number is not finite, or a start lies outside the sliders.
+    """
+
+    _esm = module("credit_slider")
+    label = "Who gets the credit for a score"
+    answers = t.List(t.Dict()).tag(sync=True)
+    answer = t.Int(0, min=0).tag(sync=True)
+    beta = t.Float(0.1).tag(sync=True)
+    lam = t.Float(0.95).tag(sync=True)
+
+    def __init__(
+        self, answers: Sequence[ScoredAnswer], *, answer: int = 0, beta: float = 0.1, lam: float = 0.95
+    ) -> None:
+        if not 0 <= answer < len(answers):
+            raise ValueError(f"answer={answer}: there are {len(answers)}")
+        for name, value in (("beta", beta), ("lam", lam)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name}={value} is not in 0 … 1")
+        super().__init__(answers=[_plain(each) for each in answers], answer=answer, beta=float(beta), lam=float(lam))
+
+
+def _plain(answer: ScoredAnswer) -> dict:
+    columns = {
+        name: checked(name, getattr(answer, name), len(answer.tokens)).round(4).tolist()
+        for name in ("logp", "ref_logp", "values")
+    }
+    score = float(checked("score", [answer.score], 1)[0].round(4))
+    return {"prompt": answer.prompt, "tokens": list(answer.tokens), "score": score} | columns
