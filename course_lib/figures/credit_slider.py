@@ -11,7 +11,7 @@ from .twin import TwinWidget, module
 
 @dataclass(frozen=True)
 class ScoredAnswer:
-    """An answer of T tokens: `logp` and `ref_logp` `[T]` of policy and reference, `values` `[T]` of the value function."""
+    """T tokens: `logp` and `ref_logp` `[T]` of policy and reference, `values` `[T]` of the value function; a score."""
 
     prompt: str
     tokens: Sequence[str]
