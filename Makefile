@@ -52,7 +52,7 @@ oracles:  ## hold the chapters on alignment to trl and torchrl, too (installs 34
 
 bench:  ## time our code beside its peers
 	@$(PYTHON) press/environment.py test
-	@for name in by_hand tokens_train tokens_encode town_speed training generation load_memory optimisers grading; do echo "== $$name"; $(RUN) -m benchmarks.$$name; done
+	@for name in by_hand tokens_train tokens_encode town_speed training generation load_memory ppo optimisers grading; do echo "== $$name"; $(RUN) -m benchmarks.$$name; done
 
 clean:  ## remove the built site and the caches (keeps .venv; `rm -rf .venv` removes that, too)
 	@rm -rf _build build *.egg-info .pytest_cache .ruff_cache .hypothesis
