@@ -98,7 +98,7 @@ def test_keys_move_lambda(page):
 
 
 def test_a_prompt_is_text_not_markup(page):
-    expect(page.locator(".ig-asked")).to_have_text(ANSWERS[0].prompt)
+    expect(page.locator(".ig-request")).to_have_text(ANSWERS[0].prompt)
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -56,7 +56,7 @@ def test_an_iteration_shows_its_own_numbers_and_answer(page, number, at):
     knob = page.get_by_role("slider", name="Iteration")
     knob.fill(str(at))
     expect(knob).to_have_attribute("aria-valuetext", f"{at + 1} of {N}")
-    expect(page.locator(".ig-asked")).to_have_text(PROMPTS[at])
+    expect(page.locator(".ig-request")).to_have_text(PROMPTS[at])
     expect(page.locator(".ig-answered")).to_have_text(given.answers[at])
     facts = page.locator(".ig-facts")
     expect(facts).to_contain_text(f"mean score {shown(given.score[at])}")

@@ -10,7 +10,7 @@ function render({ model, el }) {
   const numbers = facts(), said = summary();
   const pick = radios("Run", runs.map((run, i) => [i, run.name]), (i) => change("run", i));
   const knob = slider({ label: "Iteration", min: 0, max: last, step: 1, spoken: (i) => `${i + 1} of ${last + 1}` }, (i) => change("at", i));
-  const asked = make("p", { className: "ig-note ig-asked" }), answer = make("p", { className: "ig-mono ig-sample ig-answered" });
+  const asked = make("p", { className: "ig-note ig-request" }), answer = make("p", { className: "ig-mono ig-sample ig-answered" });
 
   function draw() {
     const run = runs[model.get("run")], at = model.get("at");
