@@ -474,7 +474,7 @@ def ideal_robot(beta=0.3, n=200):
         best,
         [said[text] for text in best],
         xlabel="probability",
-        title=f"“{prompt}” at β = {beta}",
+        title=f"What the best policy says, β = {beta}",
         alt="Bars: the likeliest answers of the best policy, the likeliest on top.",
     )
 
