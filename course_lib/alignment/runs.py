@@ -63,15 +63,18 @@ class Recipe:
     unfinished: float = -3.0
     dpo_betas: tuple[float, ...] = (0.03, 0.1, 0.3)
     dpo_epochs: int = 2
+    dpo_lr: float = 3e-5  # with PPO's 3e-4 the texts break: KL 30 to 45
+    grpo_betas: tuple[float, ...] = (0.1, 0.3)
     most: int = 32  # answers that best-of-n chooses from
     tastes: tuple[tuple[str, float], ...] = (("gushing", 1.0), ("verbosity", 1.0), ("sycophancy", 5.0))
     taste_beta: float = 0.1
+    taste_seeds: int = 3
     n_test: int = 400
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
 
 
 def jobs(recipe: Recipe) -> Iterator[dict[str, Any]]:
-    """Name the runs, the most wanted first: all of one seed before the next."""
+    """Name the runs, the most wanted first."""
     yield {"kind": "base", "seed": 0}
     for seed in recipe.seeds:
         yield {"kind": "sft", "seed": seed, "start": "pre-trained", "demonstrations": recipe.demonstrations}
@@ -80,13 +83,13 @@ def jobs(recipe: Recipe) -> Iterator[dict[str, Any]]:
         yield from ({"kind": "ppo", "seed": seed, "beta": beta} for beta in recipe.betas)
         yield {"kind": "best of n", "seed": seed}
         yield from ({"kind": "dpo", "seed": seed, "beta": beta} for beta in recipe.dpo_betas)
-        yield {"kind": "grpo", "seed": seed, "beta": 0.1}
+        yield from ({"kind": "grpo", "seed": seed, "beta": beta} for beta in recipe.grpo_betas)
+    for seed in recipe.seeds:
+        for n in recipe.fewer:
+            yield {"kind": "sft", "seed": seed, "start": "pre-trained", "demonstrations": n}
+            yield {"kind": "sft", "seed": seed, "start": "scratch", "demonstrations": n}
+    for seed in recipe.seeds[: recipe.taste_seeds]:
         yield from ({"kind": "taste", "seed": seed, "taste": name} for name, _ in recipe.tastes)
-        yield from (
-            {"kind": "sft", "seed": seed, "start": start, "demonstrations": n}
-            for n in recipe.fewer
-            for start in ("pre-trained", "scratch")
-        )
 
 
 class Seed:
@@ -235,7 +238,7 @@ class Seed:
         """The policy fitted to the rankings themselves."""
         policy, chat = self.policy()
         ranked, r = self.comparisons[: self.recipe.used], self.recipe
-        show(dpo(policy, copy.deepcopy(policy), chat, ranked, beta, r.dpo_epochs, seed=self.seed), f"DPO {beta}")
+        show(dpo(policy, copy.deepcopy(policy), chat, ranked, beta, r.dpo_epochs, lr=r.dpo_lr, seed=self.seed), f"DPO {beta}")
         return self.measure(policy.eval(), chat)
 
     def run_best_of_n(self) -> dict[str, Any]:
