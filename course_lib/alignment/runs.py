@@ -238,7 +238,8 @@ class Seed:
         """The policy fitted to the rankings themselves."""
         policy, chat = self.policy()
         ranked, r = self.comparisons[: self.recipe.used], self.recipe
-        show(dpo(policy, copy.deepcopy(policy), chat, ranked, beta, r.dpo_epochs, lr=r.dpo_lr, seed=self.seed), f"DPO {beta}")
+        losses = dpo(policy, copy.deepcopy(policy), chat, ranked, beta, r.dpo_epochs, lr=r.dpo_lr, seed=self.seed)
+        show(losses, f"DPO {beta}")
         return self.measure(policy.eval(), chat)
 
     def run_best_of_n(self) -> dict[str, Any]:
