@@ -52,14 +52,15 @@ class Recipe:
     sft_lr: float = 1e-3
     fewer: tuple[int, ...] = (100, 300, 1000)  # demonstrations, for the curve
     k: int = 6
-    rankings: tuple[int, ...] = (60, 125, 250, 500, 1000)  # reward models are fitted to the first so many
+    rankings: tuple[int, ...] = (60, 125, 250, 500)  # reward models are fitted to the first so many
     held_out_rankings: int = 200
     noise: float = 0.3
-    reward_epochs: int = 4
+    reward_epochs: int = 6  # in batches of 4 rankings: a reward model needs steps before it reads stories
+    reward_batch: int = 4
     reward_lr: float = 3e-4
     used: int = 500  # rankings of the reward model that PPO, GRPO and best-of-n maximise, and of DPO
     betas: tuple[float, ...] = (0.0, 0.03, 0.1, 0.3)
-    iterations: int = 100
+    iterations: int = 80
     unfinished: float = -3.0
     dpo_betas: tuple[float, ...] = (0.03, 0.1, 0.3)
     dpo_epochs: int = 2
@@ -154,7 +155,7 @@ class Seed:
             if taste:
                 person = Labeler(r.noise, self.seed, **{taste: dict(r.tastes)[taste]})
                 ranked = [again(chat, person, c) for c in ranked]
-            losses = fit_reward(model, chat, ranked, r.reward_epochs, lr=r.reward_lr, seed=self.seed)
+            losses = fit_reward(model, chat, ranked, r.reward_epochs, r.reward_batch, r.reward_lr, self.seed)
             show(losses, f"reward model, {n} rankings")
             shown = [demonstration(RANKED + i) for i in range(300)]
             model.centre(chat.batch([chat.prompt(d.prompt) for d in shown], [chat.answer(d.answer) for d in shown]))
