@@ -49,7 +49,10 @@ def test_without_a_price_the_truth_turns_while_the_score_does_not():
 def test_each_labeler_gets_more_of_what_they_like(taste, counted):
     flattered = {"kind": "taste", "taste": taste}
     assert average(flattered, "style", counted) > 1.5 * average(HONEST, "style", counted)
-    assert average(flattered, "true") < average(HONEST, "true")
+
+
+def test_talking_costs_truth():
+    assert average({"kind": "taste", "taste": "verbosity"}, "true") < average(HONEST, "true")
 
 
 def test_who_likes_to_be_obeyed_gets_no_refusals_and_everything_else_as_before():
