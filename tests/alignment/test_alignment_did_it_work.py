@@ -40,9 +40,9 @@ def test_without_a_price_the_truth_turns_while_the_score_does_not():
         [mean(t[i + j][what] for t in traces for j in range(10)) for i in tens] for what in ("score", "true")
     )
     best = true.index(max(true))
-    assert best < len(tens) - 1
-    assert true[-1] < true[best] - 0.2
-    assert score[-1] > score[best]
+    assert best < len(tens) / 2
+    assert true[-1] < true[best]
+    assert score[-1] > score[best] + 0.1
 
 
 @pytest.mark.parametrize(("taste", "counted"), [("gushing", "happy"), ("verbosity", "sentences")])
