@@ -203,7 +203,7 @@ def response_gradient(logits, labels):
 # put each into the *first* row that still has place for all of it; if none has, open a new row at the end. No chat is cut, and none is longer than
 # `room`.
 #
-# Return the rows: a list of lists, with the numbers of the chats in the order in which they were put there.
+# Return the rows: a list of lists, with the numbers of the chats (from 0) in the order in which they were put there.
 
 # %% hint
 # A row that was too full for a long chat may still take a short one that comes later.
