@@ -4,7 +4,7 @@ RUN = .venv/bin/python
 export OMP_WAIT_POLICY ?= PASSIVE
 export OMP_NUM_THREADS ?= 1
 .DEFAULT_GOAL := help
-.PHONY: help book test serve lab tidy exercises town-gpt town-bert oracles bench clean
+.PHONY: help book test serve lab tidy exercises town-gpt town-bert town-t5 oracles bench clean
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,10 @@ town-bert:  ## train the committed town BERT anew, and compare it with the GPT
 	@$(PYTHON) press/environment.py book
 	@$(RUN) -m course_lib.training.town_bert --out course_lib/data/town-bert
 	@$(RUN) -m course_lib.generation.two_sides --bert course_lib/data/town-bert --gpt course_lib/data/town-gpt
+
+town-t5:  ## train the committed town T5 anew, and measure what it learns without pre-training
+	@$(PYTHON) press/environment.py book
+	@$(RUN) -m course_lib.training.town_t5 --out course_lib/data/town-t5
 
 oracles:  ## hold the chapters on alignment to trl and torchrl, too (installs 340 MB more)
 	@$(PYTHON) press/environment.py test

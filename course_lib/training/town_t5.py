@@ -1,14 +1,14 @@
 """Train the town's small T5, first on spans, then on all tasks: python -m course_lib.training.town_t5 --out FOLDER.
 
 Pre-training takes spans out of the town's documents. Then one model learns classification, entailment, similarity and
-choice by writing the answers, and goes on filling gaps: one kind of example, one loss. The second part is repeated for
-several seeds, numbers of labels, and without pre-training; RESULTS keeps what each gave.
+choice by writing the answers, and goes on filling gaps: one kind of example, one loss. RESULTS keeps what each lesson
+gave, and what was known on the way.
 """
 
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
 from pathlib import Path
@@ -35,7 +35,6 @@ from .text_to_text import (
     by_length,
     corrupted_pair,
     padded,
-    results,
     salient_ids,
     share_right,
     t5_tokens,
@@ -44,8 +43,10 @@ from .text_to_text import (
 )
 
 N_EXAMPLES = 500  # of each task, to judge a model by
+FIRST_GLANCE, N_GLANCE = HELD_OUT + 50_000, 60  # other examples of each task, to look at a model on the way
+PROGRESS = "runs.json"  # what the runs gave so far, in the folder of a run that has not ended
+COMMAND = "make town-t5"  # which runs python -m course_lib.training.town_t5 --out course_lib/data/town-t5
 TASKS = ("classify", "entail", "similar_order", "choose")
-SPAN_SHARE = 5  # every fifth example of the second part is a document with gaps
 
 
 @dataclass(frozen=True)
@@ -97,25 +98,54 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Lesson:
-    """The second part: so many labelled examples of each task, seen so often; all pre-trained weights move."""
+    """So many labelled examples of each task, from number `first` on, seen so often; all weights move.
 
-    n_labels: int = 4000
+    Seen once they come by their numbers, else in a new order each time. With `gap_every` 5, every fifth text is a
+    document with gaps; 0 means none. The rate stays up for the fraction `decay_from` of the steps.
+    """
+
+    labels: dict[str, int]
+    first: int = 0
     epochs: int = 2
+    gap_every: int = 5
     rows: int = 32
     muon_lr: float = 0.0015
     adam_lr: float = 0.005
+    warmup: int = 50
+    decay_from: float = 0.5
+
+    @property
+    def steps(self) -> int:
+        """Count the steps: those of the labels, and those of the documents with gaps on top."""
+        seen, every = self.epochs * sum(self.labels.values()), self.gap_every
+        return (seen * every // (every - 1) if every else seen) // self.rows
+
+
+# Entailment is learned last. After the first lesson the model tells true from false, and never says "unknown": that a
+# place or a colour is told of the other object it does not look up. The second lesson is about that alone; the third
+# brings back what it did to the other tasks.
+LESSONS = (
+    Lesson({"classify": 2000, "entail": 12_000, "similar_order": 3000, "choose": 3000}),
+    Lesson({"entail": 18_400}, first=100_000, epochs=1, gap_every=0, muon_lr=0.003, warmup=20, decay_from=0.87),
+    Lesson(dict.fromkeys(TASKS, 800), first=200_000, epochs=1),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model that is taught: pre-trained or not. The seed is that of the order of examples, and of fresh weights."""
+
+    lessons: tuple[Lesson, ...] = LESSONS
     pretrained: bool = True
     seed: int = 0
 
     @property
-    def steps(self) -> int:
-        """Count the steps: those of the labels, and a fifth on top for documents with gaps."""
-        return self.epochs * self.n_labels * len(TASKS) * SPAN_SHARE // ((SPAN_SHARE - 1) * self.rows)
-
-    @property
     def name(self) -> str:
         """Give the run a name in RESULTS."""
-        return f"{'pre-trained' if self.pretrained else 'from scratch'}, {self.n_labels} labels, seed {self.seed}"
+        return f"{'pre-trained' if self.pretrained else 'from scratch'}, seed {self.seed}"
+
+
+RUNS = (Run(),)
 
 
 def t5_model(recipe: Recipe, tokenizer: Tokenizer) -> T5:
@@ -169,18 +199,20 @@ def span_batches(recipe: Recipe, tokenizer: Tokenizer) -> Callable[[int], Padded
     return batch
 
 
-def lesson_batches(lesson: Lesson, tokenizer: Tokenizer) -> Callable[[int], PaddedPairs]:
+def lesson_batches(lesson: Lesson, tokenizer: Tokenizer, seed: int = 0) -> Callable[[int], PaddedPairs]:
     """Number the batches of a lesson: all tasks in one bowl, and documents with gaps among them."""
-    n = lesson.n_labels * len(TASKS)
-    examples = [(name, number) for number in range(lesson.n_labels) for name in TASKS]
-    rng = np.random.default_rng([lesson.seed, 1])
-    order = np.concatenate([rng.permutation(n) for _ in range(lesson.epochs)])
+    examples = [(name, lesson.first + i) for name, n in lesson.labels.items() for i in range(n)]
+    rng = np.random.default_rng([seed, 1])
+    order = np.concatenate([rng.permutation(len(examples)) for _ in range(lesson.epochs)])
+    if lesson.epochs == 1:
+        order = np.argsort([number for _, number in examples], kind="stable")
 
     def pair(i: int) -> Pair:
-        group, place = divmod(i, SPAN_SHARE)
-        at = group * (SPAN_SHARE - 1) + place
-        if place == SPAN_SHARE - 1 or at >= len(order):
-            return corrupted_pair(document(i).text, tokenizer, 0.15, np.random.default_rng([lesson.seed, i]))
+        gaps_before, place = divmod(i, lesson.gap_every) if lesson.gap_every else (0, 0)
+        at = i - gaps_before
+        if (lesson.gap_every and place == lesson.gap_every - 1) or at >= len(order):
+            number = lesson.first + i
+            return corrupted_pair(document(number).text, tokenizer, 0.15, np.random.default_rng([seed, number]))
         return task_pair(*examples[order[at]], tokenizer)
 
     return by_length(pair, lesson.rows, tokenizer.special_tokens[PAD])
@@ -205,7 +237,7 @@ def look(model: T5, tokenizer: Tokenizer, n: int = 192) -> dict[str, float]:
 
 
 def pretrain(
-    out: Path, recipe: Recipe, tokenizer: Tokenizer, every: int = 250, dtype: torch.dtype = torch.float32
+    out: Path, recipe: Recipe, tokenizer: Tokenizer, every: int = 125, dtype: torch.dtype = torch.float32
 ) -> tuple[T5, list[dict]]:
     """Pre-train, or go on where an earlier call was interrupted; return the model and the log."""
     model = t5_model(recipe, tokenizer)
@@ -228,70 +260,113 @@ def pretrain(
 
 
 def teach(
-    out: Path, model: T5, lesson: Lesson, tokenizer: Tokenizer, every: int = 125, dtype: torch.dtype = torch.float32
-) -> float:
-    """Train a model on the tasks' labels, or go on where an earlier call was interrupted; return the CPU's seconds."""
+    path: Path,
+    model: T5,
+    lesson: Lesson,
+    tokenizer: Tokenizer,
+    seed: int = 0,
+    every: int = 125,
+    dtype: torch.dtype = torch.float32,
+) -> tuple[list[dict], float]:
+    """Train a model on a lesson, or go on where an earlier call with this file was interrupted.
+
+    Return what it knew on the way, of other examples than `judge` asks for, and the CPU's seconds.
+    """
     optimisers = optimisers_of(model, lesson.muon_lr, lesson.adam_lr)
-    path, start, seconds = out / f"{lesson.name}.pt", 0, 0.0
-    if path.exists():
-        held = load_state(path, model, optimisers)
-        if held["lesson"] != asdict(lesson):
-            raise ValueError(f"{path} is of another lesson, {held['lesson']}: remove it, or name another folder")
-        start, seconds = held["step"], held["seconds"]
-    started = time.process_time() - seconds
+    log, seconds = resume(path, model, optimisers, lesson)
+    started, start = time.process_time() - seconds, log[-1]["step"] if log else 0
 
     def factor(step: int) -> float:
-        return warmup_cosine(step, lesson.steps, 50, least=0.02)
+        return warmup_cosine(step, lesson.steps, lesson.warmup, lesson.decay_from, 0.02)
 
-    batch = lesson_batches(lesson, tokenizer)
+    batch = lesson_batches(lesson, tokenizer, seed)
     losses = train(model, batch, optimisers, factor, lesson.steps, start, dtype=dtype, loss=text_to_text_loss)
-    bar = tqdm(losses, total=lesson.steps, initial=start, unit="step", mininterval=5, desc=lesson.name)
-    for step, _ in enumerate(bar, start + 1):
-        if step % every == 0:
+    bar = tqdm(losses, total=lesson.steps, initial=start, unit="step", mininterval=5, desc=path.stem)
+    for step, loss in enumerate(bar, start + 1):
+        if step % every == 0 or step == lesson.steps:
+            right = {name: round(share, 4) for name, share in judge(model, tokenizer, N_GLANCE, FIRST_GLANCE).items()}
+            log.append({"step": step, "train": round(loss, 4), "right": right})
+            tqdm.write(str(log[-1]))
             seconds = time.process_time() - started
-            save_state(path, model, optimisers, step, lesson=asdict(lesson), seconds=seconds)
-    path.unlink(missing_ok=True)
-    return time.process_time() - started
+            save_state(path, model, optimisers, step, lesson=asdict(lesson), log=log, seconds=seconds)
+    return log, seconds
 
 
-def judge(model: T5, tokenizer: Tokenizer, n: int = N_EXAMPLES) -> dict[str, float]:
+def resume(path: Path, model: T5, optimisers: list, lesson: Lesson) -> tuple[list[dict], float]:
+    """Put a lesson back to where it was interrupted; return its log (empty for a new one) and the seconds it took."""
+    if not path.exists():
+        return [], 0.0
+    held = load_state(path, model, optimisers)
+    if held["lesson"] != asdict(lesson):
+        raise ValueError(f"{path} is of another lesson, {held['lesson']}: remove it, or name another folder")
+    return held["log"], held["seconds"]
+
+
+def judge(model: T5, tokenizer: Tokenizer, n: int = N_EXAMPLES, first: int = HELD_OUT) -> dict[str, float]:
     """Give the share of held-out examples of each task whose answer the model writes exactly, by greedy decoding."""
-    return {name: share_right(model, held_out_pairs(name, n, tokenizer)) for name in TASKS}
+    return {name: share_right(model, held_out_pairs(name, n, tokenizer, first)) for name in TASKS}
 
 
-def run_lessons(out: Path, recipe: Recipe, lessons: list[Lesson], dtype: torch.dtype) -> None:
-    """Run all lessons that RESULTS does not hold yet. The first lesson's model is the one that is kept in `out`."""
-    tokenizer = t5_tokens(town.town_tokens(town.Recipe()))
-    found = results() if RESULTS.exists() else {"examples": N_EXAMPLES, "first_example": HELD_OUT, "runs": {}}
-    found |= {"recipe": asdict(recipe), "torch": torch.__version__}
-    for lesson in lessons:
-        if lesson.name in found["runs"]:
+def run_all(out: Path, recipe: Recipe, runs: Sequence[Run], dtype: torch.dtype) -> None:
+    """Make all runs, or go on where an earlier call was interrupted. The first run's model is kept in `out`.
+
+    RESULTS is written after each run; what only an interrupted call needs is removed at the end.
+    """
+    tokenizer, progress = t5_tokens(town.town_tokens(town.Recipe())), out / PROGRESS
+    found = {
+        "command": COMMAND,
+        "examples": N_EXAMPLES,
+        "first_example": HELD_OUT,
+        "glance": {"examples": N_GLANCE, "first_example": FIRST_GLANCE},
+        "recipe": json.loads(json.dumps(asdict(recipe))),
+        "torch": torch.__version__,
+        "runs": {},
+    }
+    if progress.exists():
+        held = json.loads(progress.read_text("utf8"))
+        if held["recipe"] != found["recipe"]:
+            raise ValueError(f"{progress} is of a run with another recipe, {held['recipe']}: name another folder")
+        found = held
+    for run in runs:
+        if run.name in found["runs"]:
             continue
-        model = t5_model(replace(recipe, seed=recipe.seed + lesson.seed), tokenizer)
-        if lesson.pretrained:
+        model = t5_model(replace(recipe, seed=recipe.seed + run.seed), tokenizer)
+        if run.pretrained:
             model, log = pretrain(out, recipe, tokenizer, dtype=dtype)
-        seconds = teach(out, model, lesson, tokenizer, dtype=dtype)
-        model.half().float()  # as it will be stored
-        row = asdict(lesson) | {"steps": lesson.steps, "cpu_seconds": round(seconds)}
-        row["right"] = judge(model, tokenizer)
-        found["runs"][lesson.name] = row
-        tqdm.write(f"{lesson.name}: {row['right']}")
-        if lesson == lessons[0]:
-            found["checkpoint"] = save(out, model, tokenizer, recipe, row, log, dtype)
+        found["runs"][run.name] = rows = [taught(out, model, run, i, tokenizer, dtype) for i in range(len(run.lessons))]
+        if run == runs[0]:
+            found["checkpoint"] = save(out, model, tokenizer, recipe, rows, log, dtype)
+        write_json(progress, found)
         write_json(RESULTS, found)
+    for path in (progress, out / town.STATE, *out.glob("*, lesson *")):
+        path.unlink(missing_ok=True)
+
+
+def taught(out: Path, model: T5, run: Run, i: int, tokenizer: Tokenizer, dtype: torch.dtype) -> dict:
+    """Teach lesson i of a run and judge the model then, once; the last lesson's as it will be stored, in float16."""
+    lesson, path = run.lessons[i], out / f"{run.name}, lesson {i + 1}.pt"
+    log, seconds = teach(path, model, lesson, tokenizer, run.seed, dtype=dtype)
+    if i == len(run.lessons) - 1:
+        model.half().float()
+    judged = path.with_suffix(".json")
+    if not judged.exists():
+        write_json(judged, judge(model, tokenizer))
+    right = json.loads(judged.read_text("utf8"))
+    tqdm.write(f"{path.stem}: {right}")
+    return asdict(lesson) | {"steps": lesson.steps, "cpu_seconds": round(seconds), "right": right, "log": log}
 
 
 def save(
-    out: Path, model: T5, tokenizer: Tokenizer, recipe: Recipe, lesson: dict, log: list[dict], dtype: torch.dtype
+    out: Path, model: T5, tokenizer: Tokenizer, recipe: Recipe, lessons: list[dict], log: list[dict], dtype: torch.dtype
 ) -> str:
     """Write the model in float16, and all about it; return the sha256 of the weights."""
     model.half().save_pretrained(out)
     tokenizer.save(out / "tokenizer.json")
     files = {name: town.sha256(out / name) for name in ("model.safetensors", "tokenizer.json")}
     report = {
-        "command": "python -m course_lib.training.town_t5",
+        "command": COMMAND,
         "recipe": asdict(recipe),
-        "lesson": lesson,
+        "lessons": lessons,
         "dtype": str(dtype).removeprefix("torch."),
         "stored": "float16",
         "torch": torch.__version__,
@@ -310,14 +385,6 @@ def write_json(path: Path, content: dict) -> None:
     os.replace(part, path)
 
 
-LESSONS = [
-    Lesson(),
-    Lesson(pretrained=False),
-    Lesson(seed=1),
-    Lesson(seed=2),
-]
-
-
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the trained model.")
 @click.option("--part", default=1.0, show_default=True, help="Fraction of the pre-training steps, for a quick try.")
@@ -328,7 +395,7 @@ def main(out: Path, part: float, threads: int, dtype: str) -> None:
     torch.set_num_threads(threads)
     stages = tuple(replace(stage, steps=max(1, round(stage.steps * part))) for stage in Recipe.stages)
     precision = fastest_dtype() if dtype == "auto" else getattr(torch, dtype)
-    run_lessons(out, Recipe(stages=stages), LESSONS, precision)
+    run_all(out, Recipe(stages=stages), RUNS, precision)
 
 
 if __name__ == "__main__":
