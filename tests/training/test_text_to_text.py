@@ -237,7 +237,7 @@ def test_a_lesson_that_was_interrupted_ends_as_if_it_had_not_been(small_world, m
 def test_all_runs_are_made_and_the_first_is_kept(small_world, monkeypatch, capsys):
     whole = town_t5.Run((LESSON, SECOND))
     runs, out = [whole, town_t5.Run((LESSON,), pretrained=False), replace(whole, seed=1)], small_world / "out"
-    names = ["pre-trained, seed 0", "from scratch, seed 0", "pre-trained, seed 1"]
+    names = ["pre-trained, 2 lessons, seed 0", "from scratch, 1 lesson, seed 0", "pre-trained, 2 lessons, seed 1"]
     real, taught = town_t5.teach, []
 
     def teach(path, model, *arguments, **named):
