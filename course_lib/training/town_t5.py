@@ -122,8 +122,8 @@ class Lesson:
 
 
 # Entailment is learned last. After the first lesson the model tells true from false, and never says "unknown": that a
-# place or a colour is told of the other object it does not look up. The second lesson is about that alone, and costs the
-# other tasks; the third is for all of them once more.
+# place or a colour is told of the other object it does not look up. The second lesson is about that alone, and costs
+# the other tasks; the third is for all of them once more.
 LESSONS = (
     Lesson({"classify": 2000, "entail": 12_000, "similar_order": 3000, "choose": 3000}),
     Lesson({"entail": 18_400}, first=100_000, epochs=1, gap_every=0, muon_lr=0.003, warmup=20, decay_from=0.87),
