@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 .PHONY: help book test serve lab tidy exercises town-gpt town-bert town-t5 oracles bench clean
 
 help:  ## list these commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 book:  ## set everything up, execute the chapters, build the website
 	@$(PYTHON) press/environment.py book
