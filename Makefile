@@ -45,7 +45,7 @@ town-bert:  ## train the committed town BERT anew, and compare it with the GPT
 	@$(RUN) -m course_lib.training.town_bert --out course_lib/data/town-bert
 	@$(RUN) -m course_lib.generation.two_sides --bert course_lib/data/town-bert --gpt course_lib/data/town-gpt
 
-town-t5:  ## train the committed town T5 anew, and measure what it learns without pre-training
+town-t5:  ## train the committed town T5 anew, and measure each lesson
 	@$(PYTHON) press/environment.py book
 	@$(RUN) -m course_lib.training.town_t5 --out course_lib/data/town-t5
 
