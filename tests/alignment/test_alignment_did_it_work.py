@@ -51,8 +51,19 @@ def test_each_labeler_gets_more_of_what_they_like(taste, counted):
     assert average(flattered, "style", counted) > 1.5 * average(HONEST, "style", counted)
 
 
-def test_talking_costs_truth():
-    assert average({"kind": "taste", "taste": "verbosity"}, "true") < average(HONEST, "true")
+def test_talk_costs_manner_and_true_moods_cost_nothing():
+    talking, gushing = ({"kind": "taste", "taste": taste} for taste in ("verbosity", "gushing"))
+    assert average(talking, "parts", "manner") < average(HONEST, "parts", "manner") - 0.1
+    assert average(gushing, "parts", "honest") > average(HONEST, "parts", "honest") - 0.1
+
+
+def test_the_poorest_reward_model_leads_its_policy_astray():
+    """With a price, too: answers to questions are worth less than after step 1, in this seed alone."""
+    models = find(RUNS, kind="reward", rankings=RECIPE["used"])
+    poorest = min(models, key=lambda record: record["accuracy"])["seed"]
+    first = {"kind": "sft", "start": "pre-trained", "demonstrations": RECIPE["demonstrations"]}
+    before, after = ({r["seed"]: r["by kind"]["question"] for r in find(RUNS, **kind)} for kind in (first, HONEST))
+    assert [seed for seed in after if after[seed] < before[seed]] == [poorest]
 
 
 def test_who_likes_to_be_obeyed_gets_no_refusals_and_everything_else_as_before():
