@@ -9,7 +9,7 @@ import torch
 
 from course_lib.alignment import alignment_results, find, learned_reward, records, sample_answers, town_reward, town_sft
 from course_lib.alignment.preferences import readable
-from course_lib.alignment.runs import TRUTH, Recipe
+from course_lib.alignment.runs import TRUTH, Recipe, jobs
 from course_lib.alignment.runs import test_prompts as held_out_prompts
 from course_lib.data import TOWN_GPT
 from course_lib.training.town import sha256
@@ -31,8 +31,17 @@ def test_they_are_of_these_models_and_this_recipe():
     }
 
 
+def test_no_run_is_missing():
+    missing = [job for job in jobs(Recipe()) if not any(job.items() <= record.items() for record in RUNS)]
+    assert missing == []
+
+
 def test_step_1_helps_and_so_does_pre_training():
     assert mean(kind="sft", start="pre-trained", demonstrations=3000) > mean(kind="base") + 2
+    for n in (100, 300, 1000):
+        assert mean(kind="sft", start="pre-trained", demonstrations=n) > mean(
+            kind="sft", start="scratch", demonstrations=n
+        )
 
 
 def test_step_2_agrees_with_the_labeler():
