@@ -147,7 +147,7 @@ class Run:
         return f"{kind}, {len(self.lessons)} lesson{'s' * (len(self.lessons) > 1)}, seed {self.seed}"
 
 
-RUNS = (Run(),)
+RUNS = (Run(), Run(pretrained=False))
 
 
 def t5_model(recipe: Recipe, tokenizer: Tokenizer) -> T5:
