@@ -79,7 +79,7 @@ class Iteration:
     length: float  # tokens per answer
     finished: float  # share of answers with an end token
     beta: float
-    clipped: float  # share of tokens whose ratio was outside 1 ± ε at the last pass
+    clipped: float  # share of tokens whose ratio was outside 1 ± ε at the last gradient step
     policy_loss: float
     value_loss: float
     prompt: str
