@@ -2,7 +2,8 @@
 
 The recipe is the town's (`course_lib.training.town`) with 1,200 steps instead of 4,050: the whole first stage, without
 which no model learns to copy, and short second and third ones. What the models do with prompts goes into
-`ladder.json`, with the recipe. The models stay in FOLDER, and an interrupted run goes on where it was.
+`ladder.json`, with the recipe. The models stay in FOLDER, and an interrupted run goes on where it was: a model that
+stands in the file is not trained again.
 """
 
 import hashlib
@@ -27,19 +28,8 @@ from course_lib.training.town import Recipe, Stage, town_model, town_rows, town_
 from .puzzles import SHOTS, accuracy_by_shots
 
 STAGES = (Stage("repeats", 48, 32, 450), Stage("short", 80, 32, 600), Stage("full", 160, 16, 150))
-MODELS = (  # n_layer, n_embd, seed
-    (2, 32, 0),
-    (2, 32, 1),
-    (1, 64, 0),
-    (1, 64, 1),
-    (2, 64, 0),
-    (1, 128, 0),
-    (4, 64, 0),
-    (3, 96, 0),
-    (2, 128, 0),
-    (3, 128, 0),
-    (4, 128, 0),
-)
+SIZES = ((2, 32), (1, 64), (2, 64), (4, 64), (1, 128), (3, 96), (2, 128), (3, 128), (4, 128))  # n_layer, n_embd
+MODELS = tuple((*size, seed) for seed in range(3) for size in SIZES)
 D_HEAD = 32  # of all of them
 N = {"code book": 200, "hidden rule": 200, "game": 50}  # questions for each number of shots
 RESULTS = Path(__file__).with_name("ladder.json")
@@ -104,22 +94,35 @@ def main(out: Path, results: Path) -> None:
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
     dtype, tokenizer = fastest_dtype(), town_tokens(Recipe())
-    rows = []
+    rows = measured_before(results, report([], dtype))
     for n_layer, n_embd, seed in MODELS:
+        if (n_layer, n_embd, seed) in rows:
+            continue
         this, started = recipe(n_layer, n_embd, seed), time.process_time()
         path = out / f"{n_layer}x{n_embd}-{seed}.safetensors"
         model = trained(path, this, tokenizer, dtype)
         print(f"{path.stem}: {time.process_time() - started:.0f} s of one core")
-        rows.append(measured(model, this, tokenizer, dtype))
-        rows[-1]["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-        write(results, rows, dtype)
+        row = measured(model, this, tokenizer, dtype)
+        rows[n_layer, n_embd, seed] = row | {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        write(results, report([rows[key] for key in MODELS if key in rows], dtype))
 
 
-def write(path: Path, rows: list[dict], dtype: torch.dtype) -> None:
-    """Write what has been measured so far, beside all that it was measured with."""
+def measured_before(path: Path, new: dict) -> dict[tuple[int, int, int], dict]:
+    """Read the rows that stand in the file. Raises ClickException where they were made by another recipe."""
+    if not path.exists():
+        return {}
+    old = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("recipe", "dtype", "questions", "shots"):
+        if old[name] != new[name]:
+            raise click.ClickException(f"{path} has {name} {old[name]}, this run {new[name]}: name another --results")
+    return {(row["n_layer"], row["n_embd"], row["seed"]): row for row in old["models"]}
+
+
+def report(rows: list[dict], dtype: torch.dtype) -> dict:
+    """Put what has been measured beside all that it was measured with."""
     own = ("n_layer", "n_embd", "n_head", "seed", "kept")  # of each model
     common = {name: value for name, value in asdict(recipe(*MODELS[0])).items() if name not in own}
-    report = {
+    found = {
         "command": "python -m course_lib.prompting.ladder",
         "recipe": common,
         "tokens": recipe(*MODELS[0]).tokens,
@@ -129,8 +132,13 @@ def write(path: Path, rows: list[dict], dtype: torch.dtype) -> None:
         "shots": list(SHOTS),
         "models": rows,
     }
+    return json.loads(json.dumps(found))  # tuples are lists in a file
+
+
+def write(path: Path, found: dict) -> None:
+    """Write the file in one move."""
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     os.replace(part, path)
 
 

@@ -14,7 +14,9 @@ FOUND = ladder.results()
 
 
 def test_the_results_are_those_of_the_models_named():
-    assert [(m["n_layer"], m["n_embd"], m["seed"]) for m in FOUND["models"]] == list(ladder.MODELS)
+    there = [(m["n_layer"], m["n_embd"], m["seed"]) for m in FOUND["models"]]
+    assert there == [key for key in ladder.MODELS if key in there]  # each once, in this order
+    assert {key[:2] for key in there} == set(ladder.SIZES)
     assert FOUND["questions"] == ladder.N
     for m in FOUND["models"]:
         this = ladder.recipe(m["n_layer"], m["n_embd"], m["seed"])
@@ -60,8 +62,19 @@ def test_a_run_goes_on_from_its_files_and_writes_what_it_measured(tmp_path, monk
     monkeypatch.setattr(ladder, "N", {"code book": 4, "game": 2})
     monkeypatch.setattr(ladder, "town_tokens", lambda recipe: data.town_tokenizer())
     monkeypatch.setattr(ladder, "RESULTS", tmp_path / "found.json")
-    done = CliRunner().invoke(ladder.main, ["--out", str(tmp_path), "--results", str(tmp_path / "found.json")])
+    command = ["--out", str(tmp_path), "--results", str(tmp_path / "found.json")]
+    done = CliRunner().invoke(ladder.main, command)
     assert done.exit_code == 0, done.output
     (row,) = ladder.results()["models"]
     assert (row["n_layer"], row["n_embd"], row["n_head"], row["seed"]) == (1, 32, 1, 5)
     assert [len(curve) for curve in row["accuracy"].values()] == [5, 5]
+
+    monkeypatch.setattr(ladder, "trained", lambda *_: pytest.fail("it stands in the file and is trained again"))
+    assert CliRunner().invoke(ladder.main, command, catch_exceptions=False).exit_code == 0
+    assert ladder.results()["models"] == [row]
+
+    monkeypatch.setattr(ladder, "N", {"code book": 5, "game": 2})
+    refused = CliRunner().invoke(ladder.main, command)
+    assert refused.exit_code == 1
+    assert "has questions {'code book': 4, 'game': 2}, this run" in refused.output
+    assert ladder.results()["models"] == [row]
