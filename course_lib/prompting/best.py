@@ -15,17 +15,27 @@ from .puzzles import Question
 
 
 def best_probabilities(question: Question, world: World = WORLD) -> list[float]:
-    """Give p(answer | prompt) in the town for each answer of a question, exactly. They sum to 1."""
+    """Give p(answer | prompt) in the town for each answer of a question, exactly. They sum to 1.
+
+    Raises ValueError for shots that contradict one another, such as one key with two names.
+    """
     if question.kind == "game":
-        return game_probabilities(question)
-    after = code_book_probabilities if question.kind == "code book" else rule_probabilities
-    p = after(question.shots, question.question, world)
-    return [p[answer] for answer in question.answers]
+        p = game_probabilities(question)
+    else:
+        after = code_book_probabilities if question.kind == "code book" else rule_probabilities
+        named = after(question.shots, question.question, world)
+        p = [named[answer] for answer in question.answers]
+    if abs(sum(p) - 1) > 1e-9:
+        raise ValueError(f"these shots contradict one another, no {question.kind} has them: {question.prompt!r}")
+    return p
 
 
 def code_book_probabilities(shots: Sequence[Shot], question: str, world: World) -> dict[str, float]:
     """A key that was shown has its word. Any other may have any: two keys can share one."""
-    book = {shot.question: shot.answer for shot in shots}
+    book: dict[str, str] = {}
+    for shot in shots:
+        if book.setdefault(shot.question, shot.answer) != shot.answer:
+            return dict.fromkeys(world.names, 0.0)  # no book has two words for a key
     if question in book:
         return {name: float(name == book[question]) for name in world.names}
     return dict.fromkeys(world.names, 1 / len(world.names))
@@ -35,7 +45,7 @@ def game_probabilities(question: Question) -> list[float]:
     """Share out 1 among the functions that agree with all shots."""
     solved = [(shot.question.split(" "), shot.answer) for shot in question.shots]
     fits = [all(function(*words) == answer for words, answer in solved) for function in GAMES.values()]
-    return [fit / sum(fits) for fit in fits]
+    return [fit / max(sum(fits), 1) for fit in fits]
 
 
 def rule_probabilities(shots: Sequence[Shot], question: str, world: World) -> dict[str, float]:

@@ -55,9 +55,15 @@ def scores(
 
 
 def accuracy(scores: Float[Tensor, "N K"], right: Sequence[int]) -> float:
-    """Give the share of prompts whose right answer, by its number, has the highest score."""
+    """Give the share of prompts whose right answer, by its number, has the highest score.
+
+    Raises ValueError for another number of right answers than prompts, and for one that is not among the K.
+    """
     if len(right) != len(scores):
         raise ValueError(f"{len(right)} right answers for {len(scores)} prompts")
+    n_answers = scores.shape[1]
+    if outside := [number for number in right if not 0 <= number < n_answers]:
+        raise ValueError(f"right answer {outside[0]}: the {n_answers} answers have the numbers 0 to {n_answers - 1}")
     return (scores.argmax(1) == torch.tensor(list(right), device=scores.device)).double().mean().item()
 
 

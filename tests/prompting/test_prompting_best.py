@@ -128,6 +128,20 @@ def test_a_rule_that_is_still_open():
 
 
 @pytest.mark.parametrize(
+    ("kind", "shots", "asked"),
+    [
+        ("code book", (("kite", "Hugo"), ("kite", "Anna")), "drum"),
+        ("hidden rule", (("tiny red ball", "Hugo"), ("tiny red ball", "Anna")), "tiny red ball"),
+        ("game", (("tiny red ball", "tiny"), ("big red hat", "red")), "tiny red ball"),
+    ],
+)
+def test_shots_that_contradict_one_another_are_an_error(kind, shots, asked):
+    q = Question(kind, tuple(Shot(*shot) for shot in shots), asked, answers_to(kind, asked), 0)
+    with pytest.raises(ValueError, match=f"no {kind} has them: .* {shots[1][0]} = {shots[1][1]};"):
+        best_probabilities(q)
+
+
+@pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: best_accuracy("story", 1), "no best accuracy for 'story'"),

@@ -47,6 +47,7 @@ def test_it_chooses_as_the_papers_formula_does():
         (BIASED, BIASED.log(), "rows of content_free sum to"),
         (BIASED, torch.tensor([[0.5, 0.5, 0.0]], dtype=torch.float64), "probability 0 without content"),
         (BIASED, BIASED[:0], "rows of content_free sum to"),
+        (BIASED, BIASED * torch.nan, "rows of content_free sum to"),
     ],
 )
 def test_what_is_no_probability_is_an_error(p, free, message):

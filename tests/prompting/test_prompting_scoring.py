@@ -79,6 +79,15 @@ def test_what_the_padding_is_does_not_matter(town, monkeypatch):
     assert any(padded)
 
 
+def test_answers_in_another_order_have_their_scores_in_that_order(town):
+    q = prompting.ask("game", 1, 10_000_000)
+    order = [2, 0, 3, 1]
+    for how in prompting.HOW:
+        table = scores(*town, [q.prompt], [q.continuations], how, "Game: =")
+        moved = scores(*town, [q.prompt], [[q.continuations[i] for i in order]], how, "Game: =")
+        assert torch.equal(moved, table[:, order])
+
+
 def test_a_text_that_answers_share_is_read_once(town):
     q = prompting.ask("code book", 2, 10_000_000)
     rows = []
@@ -134,6 +143,9 @@ def test_accuracy_counts_the_highest():
     assert accuracy(table, [1, 0, 0]) == pytest.approx(2 / 3)
     with pytest.raises(ValueError, match="2 right answers for 3 prompts"):
         accuracy(table, [1, 0])
+    for number in (3, -1):
+        with pytest.raises(ValueError, match=f"right answer {number}: the 3 answers have the numbers 0 to 2"):
+            accuracy(table, [1, 0, number])
 
 
 @pytest.mark.parametrize(
