@@ -29,6 +29,7 @@ check.sheet("13_in_context")
 #     Code: kite = Hugo; hat = Ben; drum =
 #
 # The prompt must not hold its own answer: the example that is asked is no shot, and neither is any other example *with the same question*.
+# (In a code book of the town a key may come again, since there the look-up is the task. In a test of anything else it gives the answer away.)
 # It ends with the sign and no space, as the space belongs to the answer.
 
 # %% hint
