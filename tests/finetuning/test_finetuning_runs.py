@@ -95,7 +95,29 @@ def test_seeds_have_labels_of_their_own():
     assert not torch.equal(first.task.head.weight, second.task.head.weight)
 
 
+def test_a_run_after_another_task_goes_on_with_its_network_and_head(monkeypatch):
+    tiny = replace(HEADLINES["similar_order"], labels=8, steps=2)
+    monkeypatch.setattr(runs, "HEADLINES", HEADLINES | {"similar_order": tiny})
+    monkeypatch.setattr(runs, "N_TEST", dict.fromkeys(HEADLINES, 4))
+    monkeypatch.setattr(runs, "N_VALIDATION", 4)
+    runs.learned.cache_clear()
+    run = Run("similar_mirror", 8, "pre-trained", 0, 1e-3, 2, new_tokens_std=0.1, after="similar_order")
+    start = begin(run)
+    first_run = headline("similar_order", "pre-trained", 0)
+    first = begin(first_run)
+    carry_out(first_run, first, runs.fastest_dtype())
+    assert all(torch.equal(p, q) for p, q in zip(start.task.state_dict().values(), first.task.state_dict().values()))
+    before = accuracy(start.task, start.test)
+    record = carry_out(run, start, torch.float32)
+    assert (record["before"], record["after"]) == (before, "similar_order")
+    assert not torch.equal(start.task.head.weight, first.task.head.weight)
+    assert "before" not in carry_out(TINY, begin(TINY), torch.float32)
+    runs.learned.cache_clear()
+
+
 def test_bad_input():
+    with pytest.raises(ValueError, match="a run of choose cannot go on after classify: its head is for another format"):
+        begin(Run("choose", 2, "pre-trained", 0, 1e-3, 1, after="classify"))
     with pytest.raises(ValueError, match="cannot start from 'noise': choose pre-trained or scratch"):
         begin(replace(TINY, start="noise"))
     with pytest.raises(ValueError, match="no run of classify from scratch is in"):

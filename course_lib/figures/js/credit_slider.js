@@ -26,7 +26,7 @@ function render({ model, el }) {
     lam: slider({ label: "λ", min: 0, max: 1, step: 0.05, spoken: signed }, (v) => change("lam", v)),
   };
   const prompt = make("p", { className: "ig-note ig-request" }), body = make("tbody");
-  const head = ["token", "price in nats", "reward", "value", "advantage"].map((name) => make("th", { scope: "col" }, name));
+  const head = ["token", "nats from the reference", "reward", "value", "advantage"].map((name) => make("th", { scope: "col" }, name));
   const table = make("table", { className: "ig-credit" }, make("thead", {}, make("tr", {}, ...head)), body);
 
   function draw() {
