@@ -97,8 +97,9 @@ def read_extract(hidden, ids):
     return hidden[ids == EXTRACT]
 
 # %% exercise similarity_scores "Neither comes first" points=2 minutes=10 difficulty=2
-# Two texts are laid out in both orders, and both rows went through the model. `hidden` is $[B, 2, T, C]$, and `places` $[B, 2]$ says
-# where the extract token of each row stands. The head has `weight` $[C, N]$ and `bias` $[N]$.
+# Two texts are laid out in both orders, and both rows went through the model. `hidden` is $[B, 2, T, C]$. Both rows of an example have
+# the same tokens in another order, so their extract tokens stand at the same place: `places` $[B]$. The head has `weight` $[C, N]$ and
+# `bias` $[N]$.
 #
 # As GPT-1 did, *add the two states, element by element*, and give the sum to the head, once. Return the scores $[B, N]$.
 
@@ -106,78 +107,72 @@ def read_extract(hidden, ids):
 # The head sees one vector of $C$ numbers per example. How often does that bring in the bias?
 
 # %% hint
-# `np.take_along_axis(hidden, places[:, :, None, None], axis=2)` is $[B, 2, 1, C]$. A loop over examples is as good.
+# `hidden[b, :, places[b]]` is $[2, C]$: both states of example `b`. `hidden[np.arange(B), :, places]` takes all at once, $[B, 2, C]$.
 
 # %% answer
 def similarity_scores(hidden, places, weight, bias):
     """Scores [B, N] from the states at both extract tokens."""
     ### BEGIN SOLUTION
-    states = np.take_along_axis(hidden, places[:, :, None, None], axis=2)[:, :, 0]
+    states = hidden[np.arange(len(places)), :, places]  # [B, 2, T, C] -> [B, 2, C]
     return states.sum(axis=1) @ weight + bias
     ### END SOLUTION
 
 # %% check
 hidden = np.arange(16.0).reshape(1, 2, 4, 2) / 8
 check("one pair of texts", lambda: similarity_scores(
-    hidden, np.array([[2, 3]]), np.array([[1.0, -1.0], [0.5, 2.0]]), np.array([0.25, -0.5])))
+    hidden, np.array([2]), np.array([[1.0, -1.0], [0.5, 2.0]]), np.array([0.25, -0.5])))
 
 # %% hidden
 check("several pairs", lambda: similarity_scores(
-    check.rng(5).normal(size=(3, 2, 7, 4)), check.rng(6).integers(2, 6, size=(3, 2)),
+    check.rng(5).normal(size=(3, 2, 7, 4)), check.rng(6).permutation(np.arange(1, 6))[:3],
     check.rng(7).normal(size=(4, 3)), check.rng(8).normal(size=3)))
 
 # %% hidden
 def swapped():
-    hidden, places = check.rng(9).normal(size=(2, 2, 6, 3)), check.rng(10).integers(1, 5, size=(2, 2))
+    hidden, places = check.rng(9).normal(size=(2, 2, 6, 3)), np.array([4, 2])
     weight, bias = check.rng(11).normal(size=(3, 2)), check.rng(12).normal(size=2)
     one = similarity_scores(hidden, places, weight, bias)
-    return [one, np.abs(one - similarity_scores(hidden[:, ::-1], places[:, ::-1], weight, bias)).max() < 1e-9]
+    return [one, np.abs(one - similarity_scores(hidden[:, ::-1], places, weight, bias)).max() < 1e-9]
 
 check("the two orders change places", swapped)
 
 # %% mutant bias-twice "It adds the scores of both orders, and so the bias comes in twice: add the states first."
 def similarity_scores(hidden, places, weight, bias):
-    states = np.take_along_axis(hidden, places[:, :, None, None], axis=2)[:, :, 0]
+    states = hidden[np.arange(len(places)), :, places]
     return (states @ weight + bias).sum(axis=1)
 
-# %% mutant side-by-side "It puts the states side by side instead of adding them: $2C$ channels do not fit this head, and an order is preferred."
+# %% mutant first-order "It reads the first order only: the state of the second row is missing from the sum."
 def similarity_scores(hidden, places, weight, bias):
-    states = np.take_along_axis(hidden, places[:, :, None, None], axis=2)[:, :, 0]
-    side_by_side = states.reshape(len(states), -1)
-    halves = np.concatenate([weight, np.zeros_like(weight)])
-    return side_by_side @ halves + bias
+    return hidden[np.arange(len(places)), 0, places] @ weight + bias
 
 # %% mutant mean "It takes the mean of both states: half of the sum."
 def similarity_scores(hidden, places, weight, bias):
-    states = np.take_along_axis(hidden, places[:, :, None, None], axis=2)[:, :, 0]
-    return states.mean(axis=1) @ weight + bias
+    return hidden[np.arange(len(places)), :, places].mean(axis=1) @ weight + bias
 
 # %% mutant last-position "It reads position −1 of each row, where padding may stand."
 def similarity_scores(hidden, places, weight, bias):
     return hidden[:, :, -1].sum(axis=1) @ weight + bias
 
-# %% mutant same-place "Both rows are read at the place of the first row's extract token."
+# %% mutant one-for-all "All examples are read at the place of the first one's extract tokens."
 def similarity_scores(hidden, places, weight, bias):
-    b = np.arange(len(hidden))
-    return (hidden[b, 0, places[:, 0]] + hidden[b, 1, places[:, 0]]) @ weight + bias
+    return hidden[:, :, places[0]].sum(axis=1) @ weight + bias
 
 # %% mutant product "It multiplies the states: the rule is to add them."
 def similarity_scores(hidden, places, weight, bias):
-    states = np.take_along_axis(hidden, places[:, :, None, None], axis=2)[:, :, 0]
-    return states.prod(axis=1) @ weight + bias
+    return hidden[np.arange(len(places)), :, places].prod(axis=1) @ weight + bias
 
 # %% alternative one-by-one "Example by example."
 def similarity_scores(hidden, places, weight, bias):
     scores = []
-    for rows, (i, j) in zip(hidden, places):
-        scores.append([sum(weight[c, n] * (rows[0][i][c] + rows[1][j][c]) for c in range(len(weight))) + bias[n]
+    for rows, i in zip(hidden, places):
+        scores.append([sum(weight[c, n] * (rows[0][i][c] + rows[1][i][c]) for c in range(len(weight))) + bias[n]
                        for n in range(len(bias))])
     return np.array(scores)
 
 # %% alternative half-bias "The head on each order, with half of the bias each."
 def similarity_scores(hidden, places, weight, bias):
     b = np.arange(len(hidden))
-    return sum(hidden[b, k, places[:, k]] @ weight + bias / 2 for k in (0, 1))
+    return sum(hidden[b, k, places] @ weight + bias / 2 for k in (0, 1))
 
 # %% exercise choose "One of K" points=2 minutes=10 difficulty=2
 # Each of $K$ candidates has a row of its own. `states` $[B, K, C]$ are those at the extract tokens, and the head gives each *one* number: it
@@ -324,7 +319,7 @@ def two_part_loss(scores, labels, logits, ids, places, weight):
     nats = -np.log(np.take_along_axis(by_hand.softmax(logits[:, :-1]), ids[:, 1:, None], axis=2))[:, :, 0]
     return task + weight * np.mean([row[: p - 1].mean() for row, p in zip(nats, places)])
 
-# %% mutant all-tokens-alike "The mean is taken over all tokens of all rows: that is transformers' convention, GPT-1's gives each row the same say."
+# %% mutant all-tokens-alike "The mean is taken over all tokens of all rows. That is transformers' convention; GPT-1's gives each row the same say."
 def two_part_loss(scores, labels, logits, ids, places, weight):
     task = -np.log(by_hand.softmax(scores)[np.arange(len(labels)), labels]).mean()
     nats = -np.log(np.take_along_axis(by_hand.softmax(logits[:, :-1]), ids[:, 1:, None], axis=2))[:, :, 0]
@@ -371,7 +366,7 @@ def two_part_loss(scores, labels, logits, ids, places, weight):
 #
 # Nothing stands between document and question. The texts that come in stay as they are.
 #
-# The cell at the end takes your rows, and fine-tunes the book's model on some hundred labels.
+# The cell at the end takes your rows, and fine-tunes the book's model on a few hundred labels.
 
 # %% hint
 # All but the first are pairs. Write one small function that makes a row out of two texts, and use it three times.
@@ -490,7 +485,7 @@ def lay_out(form, texts):
         row = [*row, DELIMITER, *answer]
     return [[*row, EXTRACT]]
 
-# %% mutant extract-in-front "The extract token stands before the second text: what it reads has not been read yet."
+# %% mutant extract-in-front "The extract token stands before the second text, so its state has seen nothing of that text."
 def lay_out(form, texts):
     if form == "classification":
         return [[START, *texts[0], EXTRACT]]
@@ -499,6 +494,18 @@ def lay_out(form, texts):
     if form == "similarity":
         return [[START, *a, EXTRACT, DELIMITER, *b] for a, b in (texts, texts[::-1])]
     return [[START, *texts[0], *texts[1], EXTRACT, DELIMITER, *answer] for answer in texts[2:]]
+
+# %% mutant changes-the-texts "It adds the question to the document that came in: the caller's text has changed."
+def lay_out(form, texts):
+    if form == "classification":
+        return [[START, *texts[0], EXTRACT]]
+    if form == "entailment":
+        return [[START, *texts[0], DELIMITER, *texts[1], EXTRACT]]
+    if form == "similarity":
+        return [[START, *a, DELIMITER, *b, EXTRACT] for a, b in (texts, texts[::-1])]
+    document, question, *answers = texts
+    document += question
+    return [[START, *document, DELIMITER, *answer, EXTRACT] for answer in answers]
 
 # %% alternative by-parts "A table of parts, and one line that joins them."
 def lay_out(form, texts):
@@ -528,10 +535,10 @@ tokenizer = data.town_tokenizer()
 
 
 def your_fine_tuning(n_labels=320, lr=1e-3):
-    """Your rows, some hundred labels, one linear layer: was the last order obeyed?"""
+    """Your rows, a few hundred labels, one linear layer: was the last order obeyed?"""
     torch.manual_seed(12)
     model = data.town_gpt()
-    special = finetuning.widen(model)
+    special = finetuning.widen(model, start_as=tokenizer.special_tokens["<|endoftext|>"])
     names = {START: special.start, DELIMITER: special.delimiter, EXTRACT: special.extract}
 
     def encoded(example):
