@@ -73,9 +73,10 @@ HEADLINES = {
     "entail": Headline(8000, 1500, 3e-4, 0.1),
     "choose": Headline(2000, 189, 3e-4, 0.1),
     "similar_mirror": Headline(4000, 375, 3e-4, 0.1, "similar_order"),
-    "similar_sizes": Headline(4000, 375, 3e-4, 0.1),
+    "similar_sizes": Headline(4000, 375, 3e-4, 0.1, "similar_order"),
     "similar_people": Headline(4000, 375, 3e-4, 0.1),
 }
+EXTRA = ("similar_mirror", "similar_sizes", "similar_people")
 
 
 @dataclass(frozen=True)
@@ -140,11 +141,10 @@ def queue(results: "Results") -> Iterator[Run]:
                 for s in seeds
                 for layers, learn in ((2, True), (4, False))
             )
-    yield from pretrained(("similar_mirror",), SEEDS)
-    yield headline("similar_mirror", "pre-trained", 0, after=None)
+    yield from pretrained(("similar_mirror", "similar_sizes"), SEEDS)
     yield headline("similar_mirror", "pre-trained", 0, 1e-3, labels=8000, steps=1000, lm_weight=2.0, after=None)
-    for task in ("similar_sizes", "similar_people"):
-        yield from (headline(task, "pre-trained", 0, after=before) for before in (None, "similar_order"))
+    yield from (headline(task, "pre-trained", 0, after=None) for task in EXTRA)
+    yield headline("similar_people", "pre-trained", 0, after="similar_order")
     yield from from_scratch(results, ("similar_mirror",))
 
 
