@@ -155,7 +155,7 @@ def write_json(path: Path, value: Any) -> None:
     os.replace(part, path)
 
 
-RATES = (0.015, 0.06)  # other learning rates, half and twice the one of all runs
+RATES = (0.015, 0.0075, 0.06)  # other learning rates, beside the one of all runs
 SHOWN = (THE_RIDDLE, Riddle("a third of", 42, 97), Riddle("twice", 37, 58), Riddle("half", 70, 86))  # all held out
 
 
@@ -166,9 +166,10 @@ def plan() -> list[Run]:
         runs += [Run(way, numbers, seed) for numbers in ("digits", "whole") for way in KEPT]
         runs += [Run("answer", "digits", seed, same_steps())]
     runs += [Run("scratchpad", numbers, muon_lr=rate) for rate in RATES for numbers in ("digits", "whole")]
+    runs += [Run("scratchpad", "digits", seed, muon_lr=RATES[0]) for seed in (1, 2)]
     runs += [Run(way, "digits", seed, n_layer=1) for seed in range(3) for way in KEPT]
     runs += [Run("answer", numbers, muon_lr=rate) for rate in RATES for numbers in ("digits", "whole")]
-    runs += [Run(way, "reversed") for way in KEPT]
+    runs += [Run(way, "reversed", seed) for seed in range(3) for way in KEPT]
     return runs + [Run("dots", "digits", seed) for seed in range(3)]
 
 
