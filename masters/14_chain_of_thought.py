@@ -92,7 +92,7 @@ def scratchpad(relation, age, later):
     sign = "-" if then < age else "+"
     return f"{relation} {age} is {then}, {old} - {young} = {old - young}, {later} {sign} {old - young} = {answer}. Answer: {answer}."
 
-# %% mutant wrong-age "The first step takes the relation of my later age: off by one relation, `half of 50` where `half of 8` was asked."
+# %% mutant wrong-age "The first step takes the relation of my later age, `half of 50`: he was half my age when I was 8."
 def scratchpad(relation, age, later):
     times, parts = SHARES[relation]
     then = later * times // parts
@@ -137,8 +137,8 @@ def scratchpad(relation, age, later):
 # Wei et al. do not train a model to think aloud: they show it how, in the prompt. `examples` is a list of `(question, solution)`, and a solution has the
 # steps in it. Build the prompt: for each example two lines,
 #
-#     Q: How old is Bip?
-#     A: He was 4, 8 - 4 = 4, 50 - 4 = 46. Answer: 46.
+#     Q: What is 3 + 4 + 5?
+#     A: 3 + 4 = 7, 7 + 5 = 12. Answer: 12.
 #
 # then an empty line; after all examples the new question in a line with `Q: `, and a last line that is just `A:`, with nothing behind it, where the
 # model goes on. Keep the order of the examples.

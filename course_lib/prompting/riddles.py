@@ -13,17 +13,7 @@ from functools import cached_property
 
 OLDEST = 99  # years; every number of a riddle and of its solution lies from 1 to here
 RELATIONS = {"half": (1, 2), "a third of": (1, 3), "twice": (2, 1), "three times": (3, 1)}  # his age : mine
-UNSEEN_NUMBERS = (
-    12,
-    25,
-    33,
-    41,
-    54,
-    67,
-    70,
-    86,
-    98,
-)  # they stand nowhere in training: one of each ten, all ends differ
+UNSEEN_NUMBERS = (12, 25, 33, 41, 54, 67, 70, 86, 98)  # stand nowhere in training: one of each ten, all ends differ
 STEPS = ("relation", "difference", "sum", "copy")  # where a solution can go wrong first
 ANSWER = "Answer:"
 WAYS = ("answer", "scratchpad", "dots")

@@ -71,11 +71,16 @@ def solve(
     """Let a model write the solution of each riddle; `rules` are those of `generation.generate` (default: greedy).
 
     `started` holds the beginnings of the solutions, which are part of what comes back: the model goes on from there.
+    Raises ValueError for a model with another vocabulary, no riddle at all, and a beginning that fills the context.
     """
+    if len(tokens.vocabulary) != (size := model.config.vocab_size):
+        raise ValueError(f"numbers as {tokens.numbers} make {len(tokens.vocabulary)} tokens, and the model has {size}")
     started = [""] * len(riddles) if started is None else started
     prompts = [tokens.encode(f"{r.question} {begun}") for r, begun in zip(riddles, started, strict=True)]
-    most = model.config.n_ctx - max(map(len, prompts))
-    rows = generate(model, prompts, most, stop=tokens.end, **{"temperature": 0} | rules)
+    longest, n_ctx = max(map(len, prompts), default=0), model.config.n_ctx
+    if not 1 <= longest < n_ctx:
+        raise ValueError(f"the longest of {len(prompts)} beginnings has {longest} tokens: give 1 to {n_ctx - 1}")
+    rows = generate(model, prompts, n_ctx - longest, stop=tokens.end, **{"temperature": 0} | rules)
     asked = [len(tokens.encode(r.question)) for r in riddles]
     return [tokens.decode([i for i in row[n:].tolist() if i != tokens.end]) for n, row in zip(asked, rows)]
 
@@ -113,15 +118,17 @@ def vote_accuracy(
 ) -> float:
     """Give the share of riddles that a majority of k answers gets right, on average over draws of k of the samples.
 
-    Raises ValueError for more votes than there are samples.
+    Raises ValueError for more votes than there are samples, and where not each riddle has equally many.
     """
+    if not riddles or len(answers) != len(riddles) or len({len(given) for given in answers}) > 1:
+        raise ValueError(f"{len(riddles)} riddles, samples {[len(given) for given in answers]}: give each as many")
     n = len(answers[0])
     if not 1 <= k <= n:
         raise ValueError(f"{k} votes out of {n} samples: ask for 1 to {n}")
     rng = np.random.default_rng(seed)
     right = 0
     for _ in range(draws):
-        for given, riddle in zip(answers, riddles, strict=True):
+        for given, riddle in zip(answers, riddles):
             right += majority([given[i] for i in rng.permutation(n)[:k]]) == riddle.answer
     return right / (draws * len(riddles))
 

@@ -155,5 +155,5 @@ def test_what_is_committed_is_whole():
     runs = [CupsRun(**report["run"]) for report in reports]
     assert len({run.name for run in runs}) == len(runs)
     assert {run.name for run in runs} <= {run.name for run in plan()}
-    assert {run.name for run in runs} >= {run.name for run in plan()[:3]}
+    assert {run.name for run in runs} >= {run.name for run in plan()[:15]}  # all arms, three seeds each
     assert all(len(report["accuracy"]) == MOST and report["games"] == 200 for report in reports)

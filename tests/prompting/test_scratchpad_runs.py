@@ -158,6 +158,20 @@ def test_votes_are_drawn_without_replacement_and_counted_by_answer():
     assert vote_accuracy(answers, two, 1, draws=2000) == pytest.approx((3 / 5 + 1 / 5) / 2, abs=0.02)
     with pytest.raises(ValueError, match="6 votes out of 5 samples"):
         vote_accuracy(answers, two, 6)
+    with pytest.raises(ValueError, match=r"2 riddles, samples \[5, 3\]"):
+        vote_accuracy([answers[0], answers[1][:3]], two, 1)
+    with pytest.raises(ValueError, match=r"1 riddles, samples \[5, 5\]"):
+        vote_accuracy(answers, two[:1], 1)
+
+
+def test_what_no_model_can_be_asked():
+    model, tokens = oracle()
+    with pytest.raises(ValueError, match="numbers as whole make 118 tokens, and the model has 28"):
+        solve(model, RiddleTokens("whole"), SOME)
+    with pytest.raises(ValueError, match="the longest of 0 beginnings has 0 tokens: give 1 to 47"):
+        solve(model, tokens, [])
+    with pytest.raises(ValueError, match="the longest of 1 beginnings has 48 tokens"):
+        solve(model, tokens, SOME[:1], [SOME[0].completion("scratchpad") + "…" * 10])
 
 
 @pytest.mark.parametrize("step", STEPS[:-1])
@@ -201,7 +215,9 @@ def test_what_is_committed_is_whole():
     held = scratchpad_results()
     runs = [Run(**report["run"]) for report in held["runs"]]
     assert {run.name for run in runs} <= {run.name for run in plan()}
-    assert {run.name for run in runs} >= {run.name for run in plan()[:4]}
+    arms = [Run(way, numbers) for numbers in ("digits", "whole", "reversed") for way in KEPT]
+    arms += [Run("dots"), *(Run(way, n_layer=1) for way in KEPT)]
+    assert {run.name for run in runs} >= {replace(arm, seed=seed).name for arm in arms for seed in range(3)}
     assert held["sha256"] == {way: sha256(MODELS / way / "model.safetensors") for way in KEPT}
     for report in held["runs"]:
         for part in ("problems", "numbers"):
