@@ -349,7 +349,7 @@ from IPython.display import Markdown
 
 from course_lib.models.transformer_xl import distance_waves
 from course_lib.training import recall
-from course_lib.training.probes import HELD_OUT
+from course_lib.town import HELD_OUT
 
 
 @torch.no_grad()

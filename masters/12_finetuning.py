@@ -529,7 +529,7 @@ import torch
 from IPython.display import Markdown
 
 from course_lib import data, finetuning, town
-from course_lib.training.probes import HELD_OUT
+from course_lib.town import HELD_OUT
 
 tokenizer = data.town_tokenizer()
 

@@ -404,7 +404,7 @@ from IPython.display import Markdown
 from torch.nn import functional as F
 
 from course_lib import alignment, town
-from course_lib.training.probes import HELD_OUT
+from course_lib.town import HELD_OUT
 
 
 def your_fine_tuning(n=320, lr=1e-3):

@@ -24,8 +24,7 @@ from tqdm import tqdm
 from course_lib.finetuning import widen
 from course_lib.models import GPT
 from course_lib.tokens import Tokenizer
-from course_lib.town import Labeler, demonstration, labeler
-from course_lib.training.probes import HELD_OUT
+from course_lib.town import HELD_OUT, Labeler, demonstration, labeler
 from course_lib.training.town import Recipe as TownRecipe
 from course_lib.training.town import town_model
 

@@ -22,10 +22,9 @@ from tqdm import tqdm
 
 from course_lib.models import GPT
 from course_lib.tokens import ENDOFTEXT, Tokenizer
-from course_lib.town import LABELS, Example, baselines
+from course_lib.town import HELD_OUT, LABELS, Example, baselines
 from course_lib.town import task as town_task
 from course_lib.training import fastest_dtype
-from course_lib.training.probes import HELD_OUT
 from course_lib.training.town import Recipe, town_model
 
 from .batches import Encoded, collate, encode_example, town_form

@@ -16,9 +16,8 @@ from tqdm import tqdm
 
 from course_lib.models import BERT, GPT
 from course_lib.tokens import Tokenizer
-from course_lib.town import document, fill_blank, next_words, probability
+from course_lib.town import HELD_OUT, document, fill_blank, next_words, probability
 from course_lib.training.blanks import Blank, among, blanks, candidates, fill, fill_by_trying, fill_from_left
-from course_lib.training.probes import HELD_OUT
 from course_lib.training.town import sha256
 
 from .masked import write_at_the_end, write_over_masks

@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from course_lib.generation import generate
 from course_lib.models import GPT, GPTConfig
+from course_lib.town import HELD_OUT
 from course_lib.training import Batches, fastest_dtype, muon_and_adamw, train, warmup_cosine
 
 from .scratchpad_runs import write_json
@@ -35,7 +36,6 @@ SWAPS = tuple(f"{a}{b}" for a, b in itertools.combinations(CUPS, 2))  # ten
 MOST = 12  # exchanges in a game; a shorter game begins with pauses, so that all have one length
 TOKENS = ("<end>", "pause", "?", "Answer:", *CUPS, *SWAPS)
 IDS = {token: i for i, token in enumerate(TOKENS)}
-HELD_OUT = 10_000_000  # the first game that training never uses
 RESULTS = Path(__file__).parent / "cups.json"
 
 

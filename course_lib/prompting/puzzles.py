@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from course_lib.models import GPT
-from course_lib.town import WORLD, World, document
+from course_lib.town import HELD_OUT, WORLD, World, document
 from course_lib.town.puzzles import GAMES
-from course_lib.training.probes import HELD_OUT
 
 from .prompts import Form, Shot
 from .scoring import Encoder, accuracy, scores

@@ -2,7 +2,7 @@
 
 from . import baselines, labeler
 from .demonstrations import Demonstration, demonstration
-from .documents import KINDS, MIXES, WORDS, Document, document, documents, entropy_floor
+from .documents import HELD_OUT, KINDS, MIXES, WORDS, Document, document, documents, entropy_floor
 from .exact import END, entropy, fill_blank, next_words, probability, texts
 from .labeler import Labeler
 from .own_text import read_texts
@@ -11,6 +11,7 @@ from .world import WORLD, World
 
 __all__ = [
     "END",
+    "HELD_OUT",
     "KINDS",
     "LABELS",
     "MIXES",

@@ -39,6 +39,7 @@ MIXES: dict[str, dict[str, float]] = {
     "short": {"short story": 0.50, "retelling": 0.10, "code book": 0.15, "hidden rule": 0.10, "repeat": 0.15},
 }
 HEADINGS = ("Code", "Game", "Rule", "Repeat")
+HELD_OUT = 10_000_000  # the first document, example or game that training never uses
 WORDS = list(WORLD.words + HEADINGS)
 
 

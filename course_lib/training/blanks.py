@@ -10,10 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_lib.tokens import ENDOFTEXT, Tokenizer
-from course_lib.town import WORDS, document
+from course_lib.town import HELD_OUT, WORDS, document
 
 from .evaluation import document_nats
-from .probes import HELD_OUT
 
 WORD = re.compile(r"(?<= )\w+")  # with a space before it: one token, blank or not
 

@@ -5,11 +5,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from course_lib.tokens import ENDOFTEXT, Tokenizer
-from course_lib.town import WORLD, World, document, documents
+from course_lib.town import HELD_OUT, WORLD, World, document, documents
 
 from .evaluation import scores
 
-HELD_OUT = 10_000_000  # the first number that training never uses
 N_HELD_OUT = 1_000  # documents for the last judgement; those behind them are for a look on the way
 
 

@@ -22,12 +22,11 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from course_lib.models import GPT, GPTConfig, Memory, TransformerXL, TransformerXLConfig
-from course_lib.town import WORLD
+from course_lib.town import HELD_OUT, WORLD
 from course_lib.town.dice import Dice
 
 from .loop import train, warmup_cosine
 from .optimisers import muon_and_adamw
-from .probes import HELD_OUT
 
 FILLER = (*WORLD.objects, *WORLD.places, *WORLD.colours, *WORLD.sizes)
 VOCABULARY = ("waits", "Who", "?", *WORLD.people, *FILLER)

@@ -22,13 +22,13 @@ from tqdm import tqdm
 
 from course_lib.models import GPT, GPTConfig
 from course_lib.tokens import ENDOFTEXT, Tokenizer, train_bpe
-from course_lib.town import document, documents
+from course_lib.town import HELD_OUT, document, documents
 
 from .batches import Batches, text_rows
 from .evaluation import scores
 from .loop import fastest_dtype, train, warmup_cosine
 from .optimisers import muon_and_adamw
-from .probes import HELD_OUT, N_HELD_OUT, look
+from .probes import N_HELD_OUT, look
 from .state import load_state, save_state
 
 

@@ -22,14 +22,14 @@ from tqdm import tqdm
 
 from course_lib.models import BERT, BERTConfig
 from course_lib.tokens import Tokenizer
-from course_lib.town import documents
+from course_lib.town import HELD_OUT, documents
 
 from . import town
 from .blanks import blanks, fill, word_ids
 from .loop import fastest_dtype, train, warmup_cosine
 from .masking import NOT_ASKED, SPECIAL_TOKENS, MaskedRows, choose_each, corrupt, masked_loss
 from .optimisers import muon_and_adamw
-from .probes import HELD_OUT, N_HELD_OUT
+from .probes import N_HELD_OUT
 from .state import save_state
 
 GROUP = 16  # batches that are cut from one lot of documents, sorted by length

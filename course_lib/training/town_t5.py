@@ -20,12 +20,12 @@ from tqdm import tqdm
 
 from course_lib.models import T5, T5Config
 from course_lib.tokens import ENDOFTEXT, Tokenizer
-from course_lib.town import document
+from course_lib.town import HELD_OUT, document
 
 from . import town
 from .loop import fastest_dtype, train, warmup_cosine
 from .muon import Muon
-from .probes import HELD_OUT, N_HELD_OUT
+from .probes import N_HELD_OUT
 from .state import load_state, save_state
 from .text_to_text import (
     PAD,

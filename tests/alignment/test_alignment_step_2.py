@@ -15,8 +15,7 @@ from course_lib.alignment import (
     town_reward,
     town_sft,
 )
-from course_lib.town import Labeler, demonstration, labeler
-from course_lib.training.probes import HELD_OUT
+from course_lib.town import HELD_OUT, Labeler, demonstration, labeler
 
 RECORDS = alignment_results()["records"]
 SIZES = sorted({r["rankings"] for r in find(RECORDS, kind="reward")})

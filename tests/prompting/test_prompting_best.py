@@ -8,7 +8,7 @@ import pytest
 from course_lib import prompting, town
 from course_lib.prompting import Question, Shot, best_accuracy, best_probabilities
 from course_lib.prompting.puzzles import answers_to
-from course_lib.training.probes import HELD_OUT
+from course_lib.town import HELD_OUT
 
 KINDS = tuple(prompting.FORMS)
 FEW_KEYS = {"objects": ("ball", "hat"), "places": ("park", "shop"), "colours": ("red", "blue"), "numbers": ()}

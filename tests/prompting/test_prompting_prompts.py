@@ -4,7 +4,7 @@ import pytest
 
 from course_lib import prompting, town
 from course_lib.prompting import Form, Shot, draw_shots, few_shot, one_shot, zero_shot
-from course_lib.training.probes import HELD_OUT
+from course_lib.town import HELD_OUT
 
 FRENCH = Form("Translate English to French:\n", "", " =>", "\n")  # the layout of Brown et al. 2020, figure 2.1
 SHOTS = [Shot("sea otter", "loutre de mer"), Shot("peppermint", "menthe poivrée")]

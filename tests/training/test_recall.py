@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from course_lib.models import Memory
 from course_lib.training import recall
-from course_lib.training.probes import HELD_OUT
+from course_lib.town import HELD_OUT
 
 RESULTS = recall.load_results()
 ROWS = {(row["model"], row["n_layer"], row["seed"]): row for row in RESULTS["runs"]}
