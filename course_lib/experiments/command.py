@@ -65,13 +65,13 @@ def command() -> None:
 @command.command("list")
 @folder_option
 def list_all(folder: Path) -> None:
-    """List all experiments: chapter, jobs done and to do, minutes of one core that they took."""
-    table = Table("experiment", "chapter", "done", "to do", "minutes", box=None)
+    """List all experiments: chapters, jobs done and to do, minutes of one core that they took."""
+    table = Table("experiment", "chapters", "done", "to do", "minutes", box=None)
     for name in mechanism.names():
         experiment = mechanism.find(name)
         with clear_errors():
             n_done, n_left, minutes = state(experiment, folder)
-        table.add_row(name, experiment.chapter, str(n_done), str(n_left), f"{minutes:.0f}")
+        table.add_row(name, ", ".join(experiment.chapters), str(n_done), str(n_left), f"{minutes:.0f}")
     Console().print(table)
 
 
@@ -104,7 +104,7 @@ def show_status(name: str, folder: Path, dtype: str) -> None:
         made = made_with(experiment, precision(dtype))
         desk, published = desk_of(experiment, folder, made), published_results(experiment)
         records = done(experiment, desk, published)
-    click.echo(f"{name} (chapter {experiment.chapter}): {len(records)} jobs are done")
+    click.echo(f"{name} (shown in {', '.join(experiment.chapters)}): {len(records)} jobs are done")
     click.echo(f"works in   {desk.folder}\nmade with  {made}\npublished  {published.made if published else 'nothing'}")
     for job in to_do(experiment, records):
         click.echo(f"to do      {json.dumps(job)}")

@@ -22,6 +22,11 @@ Look = Callable[[int, float], Record]  # step, loss -> what is to be remembered 
 Model = TypeVar("Model", bound=nn.Module)
 
 
+def remember_loss(step: int, loss: float) -> Record:
+    """Remember the loss alone."""
+    return {"train": round(loss, 4)}
+
+
 class Desk:
     """The folder of one recipe. Whatever is written there is written whole, so that a run may be killed at any time."""
 
@@ -50,8 +55,7 @@ class Desk:
         if not path.exists():
             make(model)
             save_weights(path, model)
-        model.load_state_dict(load_file(path))
-        return model.eval()
+        return load_weights(path, model).eval()
 
     def json(self, name: str, make: Callable[[], Any]) -> Any:
         """Give what was kept under this name; if nothing was yet, make and keep it."""
@@ -68,8 +72,8 @@ class Desk:
         optimisers: list[torch.optim.Optimizer],
         schedule: Callable[[int], float],
         steps: int,
-        look: Look,
-        every: int,
+        look: Look = remember_loss,
+        every: int = 100,
         **options: Any,
     ) -> list[Record]:
         """Train a model, looking at it every so many steps and at the end; return what was seen. Weights are kept.
@@ -100,6 +104,12 @@ def save_weights(path: Path, model: nn.Module, dtype: torch.dtype | None = None)
     """Write a model's weights in one move, as they are or rounded to another dtype."""
     weights = {name: w.detach().to(dtype or w.dtype).contiguous() for name, w in model.state_dict().items()}
     in_one_move(path, lambda part: save_file(weights, part))
+
+
+def load_weights(path: Path, model: Model) -> Model:
+    """Give a model the weights of a file, in its own dtype."""
+    model.load_state_dict(load_file(path))
+    return model
 
 
 def as_json(content: Any) -> Any:

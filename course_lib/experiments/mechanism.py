@@ -39,7 +39,7 @@ class Experiment:
     """
 
     name: str
-    chapter: str  # the one that shows it: its file's name without the number
+    chapters: tuple[str, ...]  # that show it: the names of their files without the number
     recipe: Any  # a frozen dataclass
     jobs: Callable[[Any, Results], Iterable[Job]]
     measure: Callable[[Any, Job, Desk], Record]
