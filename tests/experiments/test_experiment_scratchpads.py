@@ -16,9 +16,9 @@ RESULTS = results("scratchpads")
 TINY = Recipe(tokens=20_000, n_train=50, batch_size=16, n_layer=1, n_head=2, n_embd=16, warmup=5, voted=2, samples=3)
 
 
-@pytest.fixture
-def desk(tmp_path):
-    return Desk(tmp_path, {"dtype": "float32"})
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    return Desk(tmp_path_factory.mktemp("desk"), {"dtype": "float32"})
 
 
 @pytest.mark.parametrize("way", ALL_WAYS)
@@ -51,9 +51,9 @@ def test_a_run_learns_and_repeats(tmp_path):
     assert all(torch.equal(*both) for both in zip(*(m.parameters() for m in models)))
 
 
-@pytest.mark.parametrize("kind", ["learn", "vote", "mislead", "trace"])
+@pytest.mark.parametrize("kind", ["learn", "vote", "mislead"])
 def test_each_kind_of_job_gives_what_the_results_have(kind, desk):
-    job = next(job for job in jobs(TINY, RESULTS) if job["kind"] == kind)
+    job = next(job for job in jobs(TINY, RESULTS) if job["kind"] == kind and job["n_layer"] == TINY.n_layer)
     record = measure(TINY, job, desk)
     assert set(job | record) == set(RESULTS.find(kind=kind)[0]) - {"seconds"}
 
