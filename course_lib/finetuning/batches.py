@@ -1,6 +1,6 @@
 """Examples in rows of ids, and batches of them, padded on the right."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,8 +106,8 @@ def collate(examples: Sequence[Encoded]) -> Batch:
 
 def epoch(
     examples: Sequence[Encoded], batch_size: int, seed: int, number: int, similar_lengths: int = 1
-) -> Iterator[list[Encoded]]:
-    """Yield the batches of one epoch: every example once, in an order made from the two numbers alone.
+) -> list[list[Encoded]]:
+    """Give the batches of one epoch: every example once, in an order made from the two numbers alone.
 
     `similar_lengths` batches at a time are sorted by length before they are cut, which saves padding.
     """
@@ -118,5 +118,5 @@ def epoch(
         if similar_lengths > 1:
             these = sorted(these, key=lambda i: examples[i].length)
         batches += [these[i : i + batch_size] for i in range(0, len(these), batch_size)]
-    for i in dice.permutation(len(batches)) if similar_lengths > 1 else range(len(batches)):
-        yield [examples[j] for j in batches[i]]
+    turns = dice.permutation(len(batches)) if similar_lengths > 1 else range(len(batches))
+    return [[examples[j] for j in batches[i]] for i in turns]

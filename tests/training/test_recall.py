@@ -8,8 +8,8 @@ import torch
 from click.testing import CliRunner
 
 from course_lib.models import Memory
-from course_lib.training import recall
 from course_lib.town import HELD_OUT
+from course_lib.training import recall
 
 RESULTS = recall.load_results()
 ROWS = {(row["model"], row["n_layer"], row["seed"]): row for row in RESULTS["runs"]}
