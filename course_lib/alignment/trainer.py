@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_lib.models import GPT
+from course_lib.models.checks import check_at_least
 from course_lib.training import Batches, fastest_dtype, load_state, next_token_loss, save_state
 
 from .chat import Batch, Chat, log_probs, masked_mean
@@ -47,9 +48,8 @@ class Settings:
     dtype: torch.dtype = field(default_factory=fastest_dtype)
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "minibatches", "inner_epochs", "max_new_tokens"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
+        check_at_least(1, batch_size=self.batch_size, minibatches=self.minibatches, inner_epochs=self.inner_epochs)
+        check_at_least(1, max_new_tokens=self.max_new_tokens)
         if self.batch_size % self.minibatches:
             raise ValueError(f"a batch of {self.batch_size} cannot be cut into {self.minibatches} equal minibatches")
         if self.temperature <= 0:

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from course_lib.models.checks import check_at_least
 from course_lib.training import adamw, similar_lengths, train
 
 from .batches import Batch, Encoded, collate, epoch
@@ -46,14 +47,11 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "epochs", "similar_lengths"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
+        check_at_least(1, batch_size=self.batch_size, epochs=self.epochs, similar_lengths=self.similar_lengths)
         if not 0 <= self.warmup < 1:
             raise ValueError(f"warmup is {self.warmup}: it is a fraction of the steps, from 0 to below 1")
         if self.lm_weight < 0:
             raise ValueError(f"lm_weight is {self.lm_weight}: a negative one would make the language model worse")
-
         check_mean(self.lm_mean)
 
     def steps(self, n_examples: int) -> int:

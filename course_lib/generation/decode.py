@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.models import GPT, KVCache
+from course_lib.models.checks import check_ids
 
 from .samplers import Sampler
 
@@ -155,14 +156,12 @@ def _rows(model: GPT, ids: Prompt) -> list[Row]:
     rows = [torch.as_tensor(row) for row in (ids if _is_batch(ids) else [ids])]
     if not rows:
         raise ValueError("there is no prompt: the batch has no rows")
-    last = model.config.vocab_size - 1
     for i, row in enumerate(rows):
         if not len(row):
             raise ValueError(f"prompt {i} is empty: begin with one token at least, the end-of-text token for instance")
         if row.is_floating_point():
             raise ValueError(f"prompt {i} holds {row.dtype} numbers: token ids are integers")
-        if (bad := row[(row < 0) | (row > last)]).numel():
-            raise ValueError(f"token id {bad[0].item()} is not in the vocabulary: ids run from 0 to {last}")
+        check_ids(row, model.config.vocab_size)
     return [row.to(model.wte.weight.device, torch.long) for row in rows]
 
 
