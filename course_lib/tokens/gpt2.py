@@ -8,9 +8,9 @@ from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_lib.tokens.alphabet import write_bytes
-from course_lib.tokens.splitting import PATTERN
-from course_lib.tokens.tokenizer import Tokenizer
+from .alphabet import write_bytes
+from .splitting import PATTERN
+from .tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     import tiktoken

@@ -122,6 +122,23 @@ def by_length(
     return batch
 
 
+def shuffled(items: Sequence[T], batch_size: int, seed: int = 0, what: str = "examples") -> Callable[[int], list[T]]:
+    """Number the batches of all epochs, each in an order of its own; what does not fill a batch is left out of that epoch.
+
+    Raises ValueError for fewer items than one batch; `what` is their name there.
+    """
+    if len(items) < batch_size:
+        raise ValueError(f"{len(items)} {what} do not fill a batch of {batch_size}")
+    per_epoch = len(items) // batch_size
+
+    def batch(number: int) -> list[T]:
+        epoch, place = divmod(number, per_epoch)
+        order = np.random.default_rng([seed, epoch]).permutation(len(items))
+        return [items[i] for i in order[place * batch_size : (place + 1) * batch_size]]
+
+    return batch
+
+
 def similar_lengths(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
     """Cut the places 0, 1, … of rows with these lengths into batches, from the shortest row to the longest.
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from course_lib.atomic import write_text
 from course_lib.models import GPT, GPTConfig
 from course_lib.tokens import ENDOFTEXT, Tokenizer, character_tokenizer, gpt2_tokenizer
 from course_lib.tokens.training import count_chunks, find_merges
@@ -244,6 +244,4 @@ def keep_best(out: Path, model: GPT, tokenizer: Tokenizer, history: list[dict[st
 
 def write_report(out: Path, report: dict[str, Any]) -> None:
     """Write run.json in one move."""
-    part = out / f"{REPORT}.part"
-    part.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, out / REPORT)
+    write_text(out / REPORT, json.dumps(report, indent=1) + "\n")

@@ -5,7 +5,7 @@ import doctest
 import pytest
 
 from course_lib import town
-from course_lib.training import batches, by_length, in_stages, similar_lengths
+from course_lib.training import batches, by_length, in_stages, shuffled, similar_lengths
 
 
 def test_stages_follow_one_another_and_each_counts_from_0():
@@ -59,6 +59,18 @@ def test_a_lot_is_made_once():
 def test_a_lot_in_which_batches_would_be_left_out_is_refused():
     with pytest.raises(ValueError, match="a lot of 10 batches: it may not be a multiple of 5"):
         by_length(str, 2, lot=10)
+
+
+def test_every_epoch_has_an_order_of_its_own():
+    batch = shuffled("abcdefghij", 3, seed=1)
+    epochs = [[batch(3 * epoch + i) for i in range(3)] for epoch in range(4)]
+    for epoch in epochs:
+        assert len({letter for these in epoch for letter in these}) == 9  # none twice, and one is left over
+    assert len({str(epoch) for epoch in epochs}) == 4
+    assert batch(4) == epochs[1][1]  # from its number alone
+    assert shuffled("abcdefghij", 3, seed=2)(0) != batch(0)
+    with pytest.raises(ValueError, match="2 robots do not fill a batch of 3"):
+        shuffled("ab", 3, what="robots")
 
 
 def test_places_from_the_shortest_row_to_the_longest():
