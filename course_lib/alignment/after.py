@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.models import GPT
-from course_lib.training import Batches, adamw, fastest_dtype, train, warmup_cosine
+from course_lib.training import adamw, fastest_dtype, train, warmup_cosine
 
 from .chat import Batch, Chat, log_probs
 from .ppo import Mask, Tokens, clipped_surrogate, kl_k3
@@ -151,10 +151,9 @@ class GRPO(Loop):
         reward: Reward,
         prompts: Callable[[int], str],
         settings: Settings | None = None,
-        pretraining: Batches | None = None,
         k: int = 8,
     ) -> None:
-        super().__init__(policy, chat, reward, lambda number: prompts(number // k), settings, pretraining=pretraining)
+        super().__init__(policy, chat, reward, lambda number: prompts(number // k), settings)
         if k < 2 or self.settings.batch_size % k:
             raise ValueError(f"{self.settings.batch_size} answers cannot be cut into groups of {k}, at least 2 each")
         self.k = k

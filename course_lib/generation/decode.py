@@ -106,7 +106,6 @@ def stream(
     max_new_tokens: int,
     stop: int | Collection[int] = (),
     generator: torch.Generator | None = None,
-    use_cache: bool = True,
     **rules: Any,
 ) -> Iterator[int]:
     """Yield the tokens that `generate` would write after a prompt of one row, each as soon as it is chosen.
@@ -116,7 +115,7 @@ def stream(
     rows = _rows(model, ids)
     if len(rows) > 1:
         raise ValueError(f"stream writes on from one prompt, not {len(rows)}: use generate for a batch")
-    steps = _steps(model, rows, max_new_tokens, Sampler(**rules), _token_ids(model, stop), generator, use_cache)
+    steps = _steps(model, rows, max_new_tokens, Sampler(**rules), _token_ids(model, stop), generator)
     return (int(tokens) for tokens in steps)
 
 
@@ -127,7 +126,7 @@ def _steps(
     sampler: Sampler,
     stop: Tensor,
     generator: torch.Generator | None,
-    use_cache: bool,
+    use_cache: bool = True,
 ) -> Iterator[Int[Tensor, " B"]]:
     if max_new_tokens < 0:
         raise ValueError(f"max_new_tokens is {max_new_tokens}: it must be 0 or more")

@@ -136,11 +136,10 @@ def sample(
     temperature: float | int = 1.0,
     top_k: int | None = None,
     top_p: float | int | None = None,
-    nucleus: str = "holtzman",
     generator: torch.Generator | None = None,
 ) -> Int[Tensor, "*B"]:
     """Draw one token from each row of logits by the rules of `Sampler`, whose errors it raises."""
-    return Sampler(temperature, top_k, top_p, nucleus).choose(logits, generator=generator)
+    return Sampler(temperature, top_k, top_p).choose(logits, generator=generator)
 
 
 def check_temperature(temperature: float | int) -> None:

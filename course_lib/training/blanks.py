@@ -32,16 +32,16 @@ class Blank:
         return self.before + word + self.after
 
 
-def blank(number: int, mix: str = "full") -> Blank:
+def blank(number: int) -> Blank:
     """Leave out one word of the document with this number, all its words but the first equally likely."""
-    told = document(number, mix)
-    hole = Random(f"blank/{mix}/{number}").choice(list(WORD.finditer(told.text)))
+    told = document(number)
+    hole = Random(f"blank/full/{number}").choice(list(WORD.finditer(told.text)))
     return Blank(told.text[: hole.start()], hole.group(), told.text[hole.end() :], told.kind)
 
 
-def blanks(n: int, first: int = HELD_OUT, mix: str = "full") -> list[Blank]:
+def blanks(n: int, first: int = HELD_OUT) -> list[Blank]:
     """Leave out one word of each of n documents that training never uses."""
-    return [blank(number, mix) for number in range(first, first + n)]
+    return [blank(number) for number in range(first, first + n)]
 
 
 def blank_ids(hole: Blank, tokenizer: Tokenizer) -> list[int]:

@@ -222,7 +222,7 @@ def training_batches(settings: Settings, tokenizer: Tokenizer, corpus: Corpus) -
     return windows(corpus.train, settings.batch_size, settings.n_ctx, settings.seed, end)
 
 
-def measure(model: GPT, settings: Settings, corpus: Corpus, n_batches: int = 8) -> dict[str, float]:
+def measure(model: GPT, settings: Settings, corpus: Corpus) -> dict[str, float]:
     """Judge the model by held-out text, always the same windows: nats per token and bits per byte. None held out: {}.
 
     Bits per byte compare models with different tokens.
@@ -230,7 +230,7 @@ def measure(model: GPT, settings: Settings, corpus: Corpus, n_batches: int = 8) 
     if not len(corpus.held_out):
         return {}
     batch = windows(corpus.held_out, settings.batch_size, settings.n_ctx, seed=1)
-    nats = mean_loss(model, batch, n_batches)
+    nats = mean_loss(model, batch, n_batches=8)
     return {"held out": nats, "bits per byte": nats / math.log(2) / corpus.bytes_per_token}
 
 
