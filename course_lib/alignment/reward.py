@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from course_lib.models import GPT
 from course_lib.training import adamw, fastest_dtype, shuffled, train, warmup_cosine
+from course_lib.training.batches import Tensors
 
 from .chat import Batch, Chat
 from .preferences import Comparison, ranked_pairs
@@ -64,15 +65,11 @@ def reward_loss(rewards: Float[Tensor, "B K"], ranks: Int[Tensor, "B K"]) -> Flo
 
 
 @dataclass(frozen=True)
-class Ranked:
+class Ranked(Tensors):
     """Rankings as one batch: the K answers to each prompt stand in K neighbouring rows."""
 
     rows: Batch
     ranks: Int[Tensor, "B K"]
-
-    def to(self, device: torch.device) -> "Ranked":
-        """Move all to a device."""
-        return Ranked(self.rows.to(device), self.ranks.to(device))
 
 
 def ranked_batch(chat: Chat, comparisons: Sequence[Comparison]) -> Ranked:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from course_lib.tokens import Tokenizer
 from course_lib.town import LABELS, Example
+from course_lib.training.batches import Tensors
 
 from .formats import (
     SpecialTokens,
@@ -37,16 +38,12 @@ class Encoded:
 
 
 @dataclass(frozen=True)
-class Batch:
+class Batch(Tensors):
     """B examples of K rows, padded on the right to T tokens; `extract` is the place of each row's extract token."""
 
     ids: Int[Tensor, "B K T"]
     extract: Int[Tensor, "B K"]
     labels: Int[Tensor, " B"]
-
-    def to(self, device: torch.device | str) -> "Batch":
-        """Copy the three tensors to a device."""
-        return Batch(self.ids.to(device), self.extract.to(device), self.labels.to(device))
 
 
 def check_form(form: str) -> str:

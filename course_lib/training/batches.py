@@ -5,9 +5,10 @@ comes next, and several processes share the work without talking about it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from functools import lru_cache
 from itertools import accumulate, count
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +21,14 @@ Batches = Callable[[int], Int[Tensor, "B T1"]]  # number -> B rows of T + 1 ids:
 NUMBERS_PER_ROW = 32  # more texts than a row of the town takes
 LOT = 16  # batches whose items are sorted by length together
 T = TypeVar("T")
+
+
+class Tensors:
+    """What a dataclass of tensors inherits, if it is a batch: all of them move to a device together."""
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move all to a device."""
+        return type(self)(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def windows(

@@ -138,10 +138,10 @@ def train_text(
     Raises ValueError for a folder that holds another run or another model, and as `read_corpus` does; at once, not
     when the first step is asked for.
     """
-    return Run(paths, out, settings, device, fresh).steps(dtype, stop)
+    return TextRun(paths, out, settings, device, fresh).steps(dtype, stop)
 
 
-class Run:
+class TextRun:
     """One run on a text, with all that it needs to take steps and to be interrupted. Errors as in `train_text`."""
 
     def __init__(self, paths: Sequence[Path], out: Path, settings: Settings, device: str, fresh: bool) -> None:

@@ -1,8 +1,10 @@
 """Numbered batches: stages one after another, and items of like length together."""
 
 import doctest
+from dataclasses import dataclass
 
 import pytest
+import torch
 
 from course_lib import town
 from course_lib.training import batches, by_length, in_stages, shuffled, similar_lengths
@@ -71,6 +73,22 @@ def test_every_epoch_has_an_order_of_its_own():
 def test_places_from_the_shortest_row_to_the_longest():
     assert list(similar_lengths([5, 2, 9, 2, 7], 2)) == [[1, 3], [0, 4], [2]]  # equal ones stay in order
     assert list(similar_lengths([], 2)) == []
+
+
+def test_the_tensors_of_a_batch_move_together():
+    @dataclass(frozen=True)
+    class Pair(batches.Tensors):
+        left: torch.Tensor
+        right: torch.Tensor
+
+    @dataclass(frozen=True)
+    class Pairs(batches.Tensors):
+        pair: Pair
+        ranks: torch.Tensor
+
+    there = Pairs(Pair(torch.ones(2), torch.zeros(3)), torch.ones(1)).to("meta")
+    assert isinstance(there.pair, Pair)
+    assert [x.device.type for x in (there.pair.left, there.pair.right, there.ranks)] == ["meta"] * 3
 
 
 def test_the_examples_in_the_docstrings_are_true():
