@@ -193,6 +193,7 @@ class Loop:
     def improve(self, rollout: Rollout, losses: Losses) -> tuple[dict[str, float], float]:
         """Pass over the answers inner_epochs times; the losses and the share of clipped ratios at the last step."""
         s = self.settings
+        # the seed of the rollout's draws, too: a seed of its own would change every recorded run
         generator = torch.Generator().manual_seed(s.seed * 1_000_003 + self.done)
         number = self.done * s.inner_epochs * s.minibatches  # of the gradient steps before this iteration
         for _ in range(s.inner_epochs):
