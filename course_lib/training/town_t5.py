@@ -32,9 +32,9 @@ from .text_to_text import (
     RESULTS,
     PaddedPairs,
     Pair,
-    by_length,
     corrupted_pair,
     padded,
+    pair_batches,
     salient_ids,
     share_right,
     t5_tokens,
@@ -191,7 +191,7 @@ def span_batches(recipe: Recipe, tokenizer: Tokenizer) -> Callable[[int], Padded
         )
 
     pad_id = tokenizer.special_tokens[PAD]
-    batches = [by_length(pair_of(stage), stage.rows, pad_id) for stage in recipe.stages]
+    batches = [pair_batches(pair_of(stage), stage.rows, pad_id) for stage in recipe.stages]
     ends = list(accumulate(stage.steps for stage in recipe.stages))
 
     def batch(number: int) -> PaddedPairs:
@@ -217,7 +217,7 @@ def lesson_batches(lesson: Lesson, tokenizer: Tokenizer, seed: int = 0) -> Calla
             return corrupted_pair(document(number).text, tokenizer, 0.15, np.random.default_rng([seed, number]))
         return task_pair(*examples[order[at]], tokenizer)
 
-    return by_length(pair, lesson.rows, tokenizer.special_tokens[PAD])
+    return pair_batches(pair, lesson.rows, tokenizer.special_tokens[PAD])
 
 
 def held_out_pairs(name: str, n: int, tokenizer: Tokenizer, first: int = HELD_OUT) -> list[Pair]:

@@ -17,9 +17,9 @@ from course_lib.training.text_to_text import (
     N_SENTINELS,
     PAD,
     as_text,
-    by_length,
     corrupted_pair,
     padded,
+    pair_batches,
     salient_ids,
     share_right,
     t5_tokens,
@@ -115,7 +115,7 @@ def test_salient_gaps_take_places_colours_and_moods_alone():
 
 def test_batches_hold_every_pair_once():
     pairs = [([i + 2] * (1 + i * 7 % 13), [i + 2]) for i in range(64)]
-    batch = by_length(lambda i: pairs[i], 4, 0, lots=8)
+    batch = pair_batches(lambda i: pairs[i], 4, 0)
     batches = [batch(number) for number in range(16)]
     assert sorted(row[0].item() for b in batches for row in b.ids) == list(range(2, 66))
     assert sum((b.ids == 0).sum().item() for b in batches) < 64  # little padding
