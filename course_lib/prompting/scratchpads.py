@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from course_lib.generation import generate
 from course_lib.models import GPT, GPTConfig
 from course_lib.training.loop import Loss
-from course_lib.training.town import waves
+from course_lib.training.start import waves
 
 from .riddles import RELATIONS, Riddle, RiddleTokens, first_mistake, majority, mislead, read_answer
 
@@ -26,7 +26,7 @@ KEPT = ("scratchpad", "answer")
 
 
 def small_model(config: GPTConfig, seed: int) -> GPT:
-    """Draw a small GPT's first weights, as large as those of the town's model (`training.town.town_model`)."""
+    """Draw a small GPT's first weights, as large as those of the town's model (`training.start.small_gpt`)."""
     torch.manual_seed(seed)
     model = GPT(config)
     with torch.no_grad():

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from course_lib.tokens import ENDOFTEXT, Tokenizer
 from course_lib.town import HELD_OUT, WORDS, document
 
+from .batches import similar_lengths
 from .evaluation import document_nats
 
 WORD = re.compile(r"(?<= )\w+")  # with a space before it: one token, blank or not
@@ -57,10 +58,8 @@ def fill(
     """Ask a BERT for the word in each hole: log q of every token, in nats."""
     pad, mask = (tokenizer.special_tokens[name] for name in ("[PAD]", "[MASK]"))
     rows = [torch.tensor(blank_ids(hole, tokenizer)) for hole in holes]
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))  # neighbours of one length: little padding
     log_q = torch.empty(len(rows), tokenizer.vocab_size)
-    for start in range(0, len(rows), batch_size):
-        these = order[start : start + batch_size]
+    for these in similar_lengths([len(row) for row in rows], batch_size):
         ids = nn.utils.rnn.pad_sequence([rows[i] for i in these], batch_first=True, padding_value=pad)  # [B, T]
         hidden = model.hidden(ids, visible=(ids != pad)[:, None])  # [B, T] -> [B, T, C]
         log_q[these] = model.unembed(hidden[ids == mask]).float().log_softmax(-1)  # [B, C] -> [B, V]
@@ -95,10 +94,8 @@ def fill_from_left(
     """Ask a GPT for the word in each hole. It reads what stands before it, and nothing else: log q, in nats."""
     end = tokenizer.special_tokens[ENDOFTEXT]
     rows = [torch.tensor([end, *tokenizer.encode(hole.before.removesuffix(" "))]) for hole in holes]
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     log_q = torch.empty(len(rows), model.config.vocab_size)
-    for start in range(0, len(rows), batch_size):
-        these = order[start : start + batch_size]
+    for these in similar_lengths([len(row) for row in rows], batch_size):
         last = torch.tensor([len(rows[i]) - 1 for i in these])  # padding is on the right, where none looks
         ids = nn.utils.rnn.pad_sequence([rows[i] for i in these], batch_first=True)  # [B, T]
         hidden = model.hidden(ids)[torch.arange(len(these)), last]  # [B, T] -> [B, T, C] -> [B, C]

@@ -26,7 +26,7 @@ from course_lib.prompting.scratchpads import (
     trace_solution,
     vote_accuracy,
 )
-from course_lib.training.town import sha256
+from course_lib.experiments.desk import sha256
 
 TINY = Run("scratchpad", tokens=20_000, n_train=50, batch_size=16, n_layer=1, n_head=2, n_embd=16, warmup=5)
 SOME = split_riddles().problems[:6]
