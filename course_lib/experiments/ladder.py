@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+import torch
+
 from course_lib.data import town_tokenizer
 from course_lib.models import count_parameters
 from course_lib.prompting.puzzles import SHOTS, accuracy_by_shots
@@ -44,10 +46,10 @@ def jobs(recipe: Recipe, results: Results) -> Iterator[Job]:
         yield from ({"n_layer": n_layer, "n_embd": n_embd, "seed": seed} for n_layer, n_embd in SIZES)
 
 
-def first_losses(recipe: town_gpt.Recipe, seed: int, desk: Desk) -> list[float]:
+def first_losses(recipe: town_gpt.Recipe, seed: int, dtype: torch.dtype) -> list[float]:
     """Give the losses of the first three steps, in nats per token: by them a run can be told again."""
     model = town_model(recipe, seed)
-    losses = train(model, *training_of(model, recipe, town_tokenizer()), dtype=desk.dtype)
+    losses = train(model, *training_of(model, recipe, town_tokenizer()), dtype=dtype)
     return [round(loss, 4) for loss in islice(losses, 3)]
 
 
@@ -63,7 +65,7 @@ def measure(recipe: Recipe, job: Job, desk: Desk) -> Record:
         "n_head": this.n_head,
         "parameters": count_parameters(model.config),
         "tokens": this.tokens,
-        "first_losses": first_losses(this, job["seed"], desk),
+        "first_losses": first_losses(this, job["seed"], desk.dtype),
         "second_copy": round(second_copy_loss(model, tokenizer), 4),  # nats per token, of random words
         "accuracy": {kind: [round(share, 4) for share in curve] for kind, curve in found.items()},
         "sha256": sha256(desk.folder / f"{name}.safetensors"),

@@ -20,12 +20,12 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 
+from course_lib.experiments.town_gpt import Recipe, town_model
 from course_lib.models import GPT
 from course_lib.tokens import ENDOFTEXT, Tokenizer
 from course_lib.town import HELD_OUT, LABELS, Example, baselines
 from course_lib.town import task as town_task
 from course_lib.training import fastest_dtype
-from course_lib.experiments.town_gpt import Recipe, town_model
 
 from .batches import Encoded, collate, encode_example, town_form
 from .heads import TaskModel, at_extract, freeze, widen

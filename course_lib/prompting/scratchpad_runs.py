@@ -23,9 +23,9 @@ from jaxtyping import Int
 from torch import Tensor
 from tqdm import tqdm
 
+from course_lib.experiments.desk import sha256
 from course_lib.models import GPT, GPTConfig
 from course_lib.training import Batches, fastest_dtype, muon_and_adamw, train, warmup_cosine
-from course_lib.experiments.desk import sha256
 
 from .riddles import STEPS, THE_RIDDLE, Riddle, RiddleTokens, all_riddles, split_riddles
 from .scratchpads import (

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from course_lib.experiments.desk import sha256
 from course_lib.models import GPT
 from course_lib.prompting import scratchpad_runs
 from course_lib.prompting.riddles import NUMBERS, STEPS, THE_RIDDLE, WAYS, RiddleTokens, mislead, split_riddles
@@ -26,7 +27,6 @@ from course_lib.prompting.scratchpads import (
     trace_solution,
     vote_accuracy,
 )
-from course_lib.experiments.desk import sha256
 
 TINY = Run("scratchpad", tokens=20_000, n_train=50, batch_size=16, n_layer=1, n_head=2, n_embd=16, warmup=5)
 SOME = split_riddles().problems[:6]
