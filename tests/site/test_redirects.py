@@ -59,16 +59,6 @@ def test_an_old_address_leads_to_the_section_from_a_disk(small: pathlib.Path, br
     page.close()
 
 
-def test_going_back_skips_the_old_address(small: pathlib.Path, browser: Browser):
-    page = browser.new_page()
-    page.goto((small / "index.html").as_uri())
-    page.goto((small / "book" / "07_old.html").as_uri())
-    page.wait_for_url(re.compile("09_new"))
-    page.go_back()
-    assert page.url.endswith("/index.html")
-    page.close()
-
-
 def test_the_page_says_where_it_leads(small: pathlib.Path):
     page = BeautifulSoup((small / "away.html").read_text("utf-8"), "html.parser")
     assert page.select_one("link[rel=canonical]")["href"] == "book/09_new.html"
