@@ -1,7 +1,6 @@
 """Old addresses are kept alive: a small page stands where a page used to be, and leads to where it is now.
 
-`moved.toml` lists them, `"book/old_name" = "book/new_name"`. Lines stay for good: a page that
-moves again gets one more.
+`moved.toml` lists them: `"book/old_name" = "book/new_name"`.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import html
 import pathlib
 import tomllib
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -44,24 +43,13 @@ def read(path: pathlib.Path) -> dict[str, str]:
     return tomllib.loads(path.read_text("utf-8"))
 
 
-def resolved(moved: dict[str, str], pages: Container[str]) -> dict[str, str]:
-    """Follow each old page to where it is now, over several moves where there were several.
-
-    Raises MovedError where an old page exists, or where a way leads to no page.
-    """
-    return {old: destination(old, moved, pages) for old in moved}
-
-
-def destination(old: str, moved: dict[str, str], pages: Container[str]) -> str:
-    """Follow one old page, as `resolved` does."""
-    if old in pages:
-        raise MovedError(f'"{old}" is a page of the book, so it cannot lead elsewhere: remove its line')
-    way = [old]
-    while way[-1] in moved and way.count(way[-1]) == 1:
-        way.append(moved[way[-1]])
-    if way[-1] not in pages:
-        raise MovedError(f'"{old}" leads to no page of the book: {" → ".join(way)}')
-    return way[-1]
+def check(moved: Mapping[str, str], pages: Container[str]) -> None:
+    """Raise MovedError where an old page is a page of the book, or where a new one is none."""
+    for old, new in moved.items():
+        if old in pages:
+            raise MovedError(f'"{old}" is a page of the book, so it cannot lead to "{new}": remove its line')
+        if new not in pages:
+            raise MovedError(f'"{old}" leads to "{new}", which is no page of the book: name the one that is')
 
 
 def page(title: str, address: str, project: str) -> str:
@@ -69,24 +57,24 @@ def page(title: str, address: str, project: str) -> str:
     return PAGE.format(title=html.escape(title), address=html.escape(address), project=html.escape(project))
 
 
-def check(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
-    """Stop the build at once where the list is wrong."""
-    resolved(read(MOVED), env.found_docs)
+def check_first(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+    """Stop the build before it reads a page where the list is wrong."""
+    check(read(MOVED), env.found_docs)
 
 
 def write(app: Sphinx, exception: Exception | None) -> None:
     """Write all redirections into the finished site."""
     if exception or app.builder.format != "html":
         return
-    address = app.builder.get_target_uri
-    for old, new in resolved(read(MOVED), app.env.found_docs).items():
-        file = pathlib.Path(app.outdir, address(old))
+    for old, new in read(MOVED).items():
+        there, here = app.builder.get_target_uri(old), app.builder.get_target_uri(new)
+        file = pathlib.Path(app.outdir, there)
         file.parent.mkdir(parents=True, exist_ok=True)
         title = app.env.titles[new].astext()
-        file.write_text(page(title, relative_uri(address(old), address(new)), app.config.project), "utf-8")
+        file.write_text(page(title, relative_uri(there, here), app.config.project), "utf-8")
 
 
 def setup(app: Sphinx) -> None:
     """Connect to the moments when pages are known, and when they are written."""
-    app.connect("env-before-read-docs", check)
+    app.connect("env-before-read-docs", check_first)
     app.connect("build-finished", write, priority=1000)  # after `pages`, which finishes what the theme wrote

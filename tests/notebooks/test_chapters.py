@@ -19,8 +19,8 @@ def markdown(path):
 
 def test_there_are_chapters():
     numbers = [int(p.stem[:2]) for p in PATHS]
-    assert numbers == list(range(1, len(numbers) + 1)), "no number twice, none left out"
-    assert numbers[-1] <= 19, "the plan has nineteen chapters"
+    assert numbers == sorted(set(numbers)), "no number twice"
+    assert numbers[-1] <= 24, "the plan has twenty-four chapters"
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
@@ -65,4 +65,4 @@ def test_complaints_find_each_fault(tmp_path):
 def test_the_first_cell_says_how_to_get_the_library_and_seeds(path):
     first = next(c for c in nbformat.read(path, 4).cells if c.cell_type == "code").source
     assert first.startswith("# In Colab, once: %pip install git+https://github.com/inside-gpt/inside-gpt\n")
-    assert re.search(rf"^rng = chapter.begin\(seed={int(path.stem[:2])}\)", first, re.M)
+    assert re.search(r"^rng = chapter.begin\(seed=\d+\)", first, re.M), "its own seed, which no renumbering changes"

@@ -14,7 +14,7 @@ from press.site import redirects
 LONG = "\n\n".join(f"Paragraph {i}." for i in range(200))
 NEW = f"# New & better\n\n{LONG}\n\n## The floor\n\n{LONG}"
 PAGES = {"index": "# Home", "book/index": "# Book", "book/09_new": NEW}
-MOVED = '"book/07_old" = "book/08_newer"\n"book/08_newer" = "book/09_new"\n"away" = "book/09_new"\n'
+MOVED = '"book/07_old" = "book/09_new"\n"away" = "book/09_new"\n'
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, patched: pytest.MonkeyPatch)
     return build(tmp_path_factory.mktemp("moved"), MOVED, patched)
 
 
-@pytest.mark.parametrize("old", ["book/07_old", "book/08_newer", "away"])
+@pytest.mark.parametrize("old", ["book/07_old", "away"])
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 def test_an_old_address_leads_to_the_section_from_a_disk(small: pathlib.Path, browser: Browser, old: str, script: bool):
     page = browser.new_page(java_script_enabled=script)
@@ -69,9 +69,8 @@ def test_the_page_says_where_it_leads(small: pathlib.Path):
 @pytest.mark.parametrize(
     ("moved", "complaint"),
     [
-        ('"book/07_old" = "book/nowhere"', '"book/07_old" leads to no page of the book: book/07_old → book/nowhere'),
-        ('"book/09_new" = "book/index"', '"book/09_new" is a page of the book, so it cannot lead elsewhere'),
-        ('"a" = "b"\n"b" = "a"', '"a" leads to no page of the book: a → b → a'),
+        ('"book/07_old" = "book/nowhere"', '"book/07_old" leads to "book/nowhere", which is no page of the book'),
+        ('"book/09_new" = "book/index"', '"book/09_new" is a page of the book, so it cannot lead to "book/index"'),
     ],
 )
 def test_a_wrong_list_stops_the_build(tmp_path: pathlib.Path, patched: pytest.MonkeyPatch, moved: str, complaint: str):
