@@ -7,6 +7,7 @@ import click
 VERBS = {  # verb: the module that holds its command, imported when it is asked for (torch takes seconds)
     "train": "course_lib.training.command",
     "generate": "course_lib.generation.command",
+    "experiment": "course_lib.experiments.command",
     "release": "course_lib.grading.command:release",
     "check": "course_lib.grading.command:check",
     "grade": "course_lib.grading.command:grade",

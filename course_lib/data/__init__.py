@@ -8,9 +8,10 @@ from course_lib.tokens import Tokenizer
 if TYPE_CHECKING:
     from course_lib.models import BERT, GPT, T5
 
-TOWN_T5 = Path(__file__).parent / "town-t5"  # config.json, model.safetensors (float16), tokenizer.json, recipe.json
-TOWN_GPT = Path(__file__).parent / "town-gpt"  # config.json, model.safetensors, tokenizer.json, recipe.json, steps/
-TOWN_BERT = Path(__file__).parent / "town-bert"  # config.json, model.safetensors, tokenizer.json, recipe.json
+DATA = Path(__file__).parent
+TOWN_T5 = DATA / "town-t5"  # config.json, model.safetensors (float16), tokenizer.json, recipe.json
+TOWN_GPT = DATA / "town-gpt"  # config.json, model.safetensors, tokenizer.json, recipe.json, steps/
+TOWN_BERT = DATA / "town-bert"  # config.json, model.safetensors, tokenizer.json, recipe.json
 
 
 def town_tokenizer() -> Tokenizer:
