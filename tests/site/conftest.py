@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HTML = pathlib.Path(os.environ.get("SITE", ROOT / "_build" / "html"))  # SITE: look at a site that lies elsewhere
-SOURCES = ("_config.yml", "_toc.yml", "book/**/*", "press/site/**/*")
+SOURCES = ("_config.yml", "_toc.yml", "book/**/*", "masters/*.py", "press/site/**/*")
 NOT_BUILT = "(no site)"
 
 

@@ -10,7 +10,7 @@ from sphinx.application import Sphinx
 
 from course_lib.figures.style import DARK, PALETTE, VARIABLES
 from press import cover
-from press.site import accessibility, formulas, freshness, icons, order, pages, styles
+from press.site import accessibility, exercises, formulas, freshness, icons, order, pages, styles
 
 CSS = cover.STATIC / "inside-gpt.css"
 
@@ -137,6 +137,17 @@ def test_a_new_title_or_order_writes_every_page_again():
     assert order.write_all_again(None, env) == ["home", "one"]
     env.toctree_includes["home"] = []
     assert order.write_all_again(None, env) == ["home", "one"]
+
+
+def test_who_edits_a_page_of_exercises_edits_its_master():
+    page = soup(
+        '<a href="https://x.org/edit/main/book/sheets/03_attention.md"></a>'
+        '<a href="https://x.org/edit/main/book/sheets/03_attention_solutions.md"></a>'
+        '<a href="https://x.org/edit/main/book/glossary.md"></a>'
+    )
+    exercises.edit_the_master(page)
+    master = "https://x.org/edit/main/masters/03_attention.py"
+    assert [a["href"] for a in page("a")] == [master, master, "https://x.org/edit/main/book/glossary.md"]
 
 
 def test_the_cover_stands_in_the_page(tmp_path: pathlib.Path):
