@@ -59,7 +59,7 @@ def show_the_way(
 
 def write_all_again(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Name every page where a title or the order has changed: all of them show it in their side bar."""
-    now = [(page, env.titles[page].astext(), env.toctree_includes.get(page)) for page in sorted(env.titles)]
+    now = [(page, env.titles[page].astext(), tuple(env.toctree_includes.get(page, ()))) for page in sorted(env.titles)]
     before, env.inside_gpt_order = getattr(env, "inside_gpt_order", None), now  # type: ignore[attr-defined]
     return sorted(env.titles) if before != now else []
 
