@@ -139,6 +139,12 @@ def test_a_new_title_or_order_writes_every_page_again():
     assert order.write_all_again(None, env) == ["home", "one"]
 
 
+def test_a_link_to_a_notebook_of_exercises_leads_to_their_page():
+    source = ["[Exercises](exercises/03_a.ipynb), [a part](exercises/03_a.ipynb#one), `exercises/x.ipynb`"]
+    exercises.lead_to_the_page(None, "book/03_a", source)
+    assert source == ["[Exercises](sheets/03_a.md), [a part](sheets/03_a.md#one), `exercises/x.ipynb`"]
+
+
 def test_who_edits_a_page_of_exercises_edits_its_master():
     page = soup(
         '<a href="https://x.org/edit/main/book/sheets/03_attention.md"></a>'
