@@ -23,13 +23,17 @@ def pages_of(master: pathlib.Path) -> dict[str, str]:
 
 
 def write(root: pathlib.Path) -> list[str]:
-    """Bring the pages below a book's folder up to date, and return the names of those that were written."""
-    folder, written = root / "book" / "sheets", []
+    """Bring a book's pages up to date, without those that no master gives any more; return what was written."""
+    folder, pages, written = root / "book" / "sheets", {}, []
     for master in sorted((root / "masters").glob("[0-9]*.py")):
-        for name, text in pages_of(master).items():
-            page = folder / name
-            if not page.exists() or page.read_text("utf-8") != text:
-                folder.mkdir(parents=True, exist_ok=True)
-                page.write_text(text, "utf-8")
-                written.append(name)
+        pages |= pages_of(master)
+    for name, text in pages.items():
+        page = folder / name
+        if not page.exists() or page.read_text("utf-8") != text:
+            folder.mkdir(parents=True, exist_ok=True)
+            page.write_text(text, "utf-8")
+            written.append(name)
+    for page in folder.glob("*.md"):
+        if page.name not in pages:
+            page.unlink()
     return written

@@ -41,6 +41,13 @@ def test_a_page_is_written_again_only_when_its_text_changes(book: pathlib.Path):
     assert sheets.write(book) == [exercises]
 
 
+def test_a_page_that_no_master_gives_any_more_goes(book: pathlib.Path):
+    sheets.write(book)
+    next((book / "masters").iterdir()).unlink()
+    assert sheets.write(book) == []
+    assert list((book / "book" / "sheets").iterdir()) == []
+
+
 def test_a_master_that_cannot_be_read_is_named(book: pathlib.Path):
     (book / "masters" / "04_broken.py").write_text("# %% nonsense\n")
     with pytest.raises(sheets.SheetError, match=r"masters/04_broken\.py cannot be read:\n"):
