@@ -1,4 +1,4 @@
-"""Which learning rate suits which optimiser: the town's model on the first stage of its recipe, as chapter 7 shows.
+"""Which learning rate suits which optimiser: the town's model on the first stage of its recipe, for *Pre-training*.
 
 The same start and the same batches for all; after the warm-up the rate stays. A line for each: the loss at the end, and
 the loss on second copies on the way.

@@ -41,7 +41,7 @@ check("an answer of three tokens and an end", lambda: decoder_reads([17, 4, 9, 1
 check("nothing but the end", lambda: decoder_reads([1], 0))
 
 # %% hidden
-check("a longer answer, another pad id", lambda: decoder_reads(check.rng(1).integers(2, 400, 12).tolist() + [1], 477))
+check("a longer answer, another pad id", lambda: decoder_reads([*check.rng(1).integers(2, 400, 12), 1], 477))
 
 # %% mutant unshifted "It reads what it has to write: copying is enough, and nothing is learned."
 def decoder_reads(answer, pad):

@@ -1,4 +1,4 @@
-"""The runs of chapters 15 to 18: python -m course_lib.alignment.runs --out FOLDER. Each is a line of records.jsonl.
+"""The runs of the steps to ChatGPT: python -m course_lib.alignment.runs --out FOLDER. Each is a line of records.jsonl.
 
 For each seed: a policy fine-tuned on demonstrations, rankings of its answers, reward models fitted to more and more of
 them, and what PPO, DPO, GRPO and best-of-n make of the reward. A run that stands in the file is not run again, and the

@@ -1,4 +1,4 @@
-"""The movable figure of chapter 17: the clipped surrogate of one token, and where its gradient ends."""
+"""The movable figure of *PPO*: the clipped surrogate of one token, and where its gradient ends."""
 
 import traitlets as t
 
@@ -8,7 +8,7 @@ RATIO, CLIP, ADVANTAGE = 2.0, 0.5, 1.5  # the most that the figure has room for
 
 
 class ClipSlider(TwinWidget):
-    """Chapter 17: min(ρA, clip(ρ, 1 − ε, 1 + ε)A) over the ratio ρ, for advantages A above and below 0.
+    """The surrogate min(ρA, clip(ρ, 1 − ε, 1 + ε)A) over the ratio ρ, for advantages A above and below 0.
 
     `ratio`, `clip` (ε) and `advantage` follow the reader. Raises ValueError for numbers that there is no room for.
     """

@@ -1,4 +1,4 @@
-"""The movable figure of chapter 17: who gets the credit for one answer's score, by β and λ."""
+"""The movable figure of *PPO*: who gets the credit for one answer's score, by β and λ."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class ScoredAnswer:
 
 
 class CreditSlider(TwinWidget):
-    """Chapter 17: an answer's rewards, values and advantages, token by token; β and λ are the reader's (γ = 1).
+    """An answer's rewards, values and advantages, token by token; β and λ are the reader's (γ = 1).
 
     Advantages are shown as GAE gives them, before they are whitened. `answer`, `beta` and `lam` follow the reader.
     Raises ValueError where lengths differ, a number is not finite, or a start lies outside the sliders.

@@ -1,4 +1,4 @@
-"""The movable figure of chapter 12: GPT-1's four input formats, on the reader's own sentences."""
+"""The movable figure of *Fine-tuning*: GPT-1's four input formats, on the reader's own sentences."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Formatted:
 
 
 class FormatPicker(TwinWidget):
-    """Chapter 12: rows of tokens in four formats, where the head reads, and what becomes of its scores.
+    """Rows of tokens in four formats, where the head reads, and what becomes of its scores.
 
     `labels` names the labels of each format but multiple choice, whose answers name themselves. A page without a
     kernel cuts the reader's sentences into tokens and rows, and lets the reader set the scores that it does not have;

@@ -1,4 +1,4 @@
-"""The movable figure of chapter 18: how far each method goes from the first policy, for what score and what truth."""
+"""The movable figure of *Did it work?*: how far each method goes from the first policy, for what score and truth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Policy:
 
 
 class Frontier(TwinWidget):
-    """Chapter 18: score and truth over KL, for policies of several methods, with answers of the one that is chosen.
+    """Score and truth over KL, for policies of several methods, with answers of the one that is chosen.
 
     Methods, and the settings of each, stand in the order in which they are given. `method`, `setting` (the number of
     a setting) and `at` (a moment of the run; −1: its end) follow the reader. Raises ValueError for numbers that are

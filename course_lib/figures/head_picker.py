@@ -1,4 +1,4 @@
-"""The movable figure of chapter 9: one head of a model at a time, at work on a text."""
+"""The movable figure of *Looking inside*: one head of a model at a time, at work on a text."""
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +30,7 @@ class Look:
 
 
 class HeadPicker(TwinWidget):
-    """Chapter 9: pick a head and a token, and see where it looks from there, and what the model is without it.
+    """Pick a head and a token, and see where it looks from there, and what the model is without it.
 
     A page without a kernel shows the `looks` that it was given. With a kernel the reader may type a text, and `ask`
     makes a look of it, or raises a ValueError whose words are shown. `stepped` names what the looks follow ("After

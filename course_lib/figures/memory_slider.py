@@ -1,4 +1,4 @@
-"""The movable figure of chapter 11: what an output of a Transformer-XL can hold, by layers, segments and memory."""
+"""The movable figure of *Transformer-XL*: what an output can hold, by layers, segments and memory."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ LAYERS, SEGMENT, MEMORY, TOKENS = 6, 12, 16, 64  # the most that the figure has 
 
 
 class MemorySlider(TwinWidget):
-    """Chapter 11: which earlier tokens can reach an output, and through which hidden states.
+    """Which earlier tokens can reach an output, and through which hidden states.
 
     The `tokens` of a text are cut into segments of `segment` tokens; each of `layers` layers looks at its own segment
     and at `memory` states before it. `output` (None: the last token) and these three numbers follow the reader.

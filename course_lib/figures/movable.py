@@ -18,7 +18,7 @@ FLOAT32 = "<f4"  # what travels as bytes: little-endian on every machine
 
 
 class Temperature(TwinWidget):
-    """Chapter 1: the distribution of the next word, softmax(logits / temperature), and draws from it.
+    """*Predicting the next token*: the next word, by softmax(logits / temperature), and draws from it.
 
     `logits` `[V]` may be log-probabilities. Draw i depends on `seed` and i alone, so a draw can be repeated and
     the same random numbers serve every temperature. `temperature` (0.1…3) and `drawn` follow the reader.
@@ -42,7 +42,7 @@ class Temperature(TwinWidget):
 
 
 class MergeSteps(TwinWidget):
-    """Chapter 2: a text's tokens after each merge of a tokenizer, and any text that the reader types.
+    """*Tokens*: a text's tokens after each merge of a tokenizer, and any text that the reader types.
 
     `texts` are the training texts: with them each merge says how often its pair was seen. `step` (0 … number of
     merges; None: all) and `text` follow the reader. Special tokens are ordinary text here.
@@ -96,7 +96,7 @@ def merge_counts(merges: Sequence[tuple[bytes, bytes]], texts: Iterable[str]) ->
 
 
 class DragQuery(TwinWidget):
-    """Chapter 3: attention of one query in the plane over keys `[n, 2]`, whose values `[n, 2]` are averaged.
+    """*Self-attention*: attention of one query in the plane over keys `[n, 2]`, whose values `[n, 2]` are averaged.
 
     Without `values` the keys are the values. Coordinates lie in −3…3. At d = 2 the weights are exactly those
     of scaled dot-product attention; a larger d stretches the dot products by √(d / 2), which is how the spread
@@ -139,7 +139,7 @@ class DragQuery(TwinWidget):
 
 
 class MaskAndHeads(TwinWidget):
-    """Chapter 4: attention maps of H heads over T tokens, with the causal mask on or off.
+    """*Masks and heads*: attention maps of H heads over T tokens, with the causal mask on or off.
 
     `scores` `[H, T, T]` are raw: divided by √d, before mask and softmax. `head` (−1: the average), `causal`
     and `row` (the query whose numbers are shown) follow the reader.
@@ -176,7 +176,7 @@ class MaskAndHeads(TwinWidget):
 
 
 class ResidualDepth(TwinWidget):
-    """Chapter 5: the best next tokens when the residual stream is read out after each layer.
+    """*A GPT in NumPy*: the best next tokens when the residual stream is read out after each layer.
 
     `probabilities` `[L + 1, T, V]` are read at depth 0 (the embedding) to L; `norms` `[L + 1, T]` are the
     stream's Euclidean norms. Only the `k` best of each place travel to the page. `layer` and `position` (None:

@@ -1,4 +1,4 @@
-"""The movable figure of chapter 10: one sentence under four objectives, who sees whom and what is asked."""
+"""The movable figure of *GPT and BERT*: one sentence under four objectives, who sees whom and what is asked."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ FATES = ("kept", "[MASK]", "random", "unchanged")  # of a token; all but the fir
 
 
 class ObjectivePicker(TwinWidget):
-    """Chapter 10: pick an objective; see which positions see which, what each reads, and what it is asked for.
+    """Pick an objective; see which positions see which, what each reads, and what it is asked for.
 
     `chosen` says which places are chosen at first, and what becomes of them: "[MASK]", "random" or "unchanged";
     `anything` is the token that stands for a random one. `prefix` tokens are given in the last two objectives.

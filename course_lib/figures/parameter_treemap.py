@@ -1,4 +1,4 @@
-"""The movable figure of chapter 6: where a GPT's parameters are, as areas."""
+"""The movable figure of *GPT-2, module by module*: where a GPT's parameters are, as areas."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -32,7 +32,7 @@ PARTS = {
 
 
 class ParameterTreemap(TwinWidget):
-    """Chapter 6: a rectangle for each component of a model; its area is the component's share of the parameters.
+    """A rectangle for each component of a model; its area is the component's share of the parameters.
 
     `tables` gives each model's number of parameters by component, as `models.parameter_table` counts them; a
     component with 0 is not there. `dtypes` names types of numbers with their bytes. `model`, `dtype` and

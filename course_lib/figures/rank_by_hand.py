@@ -1,4 +1,4 @@
-"""The movable figure of chapter 16: rank answers by hand, and see a reward model fitted to this very ranking."""
+"""The movable figure of *The reward model*: rank answers by hand, and see a reward model fitted to that ranking."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Answers:
 
 
 class RankByHand(TwinWidget):
-    """Chapter 16: the reader orders the answers to each prompt; a reward model follows at once.
+    """The reader orders the answers to each prompt; a reward model follows at once.
 
     The reward is a weighted sum of the features. The weights minimise the mean of −log σ(r_better − r_worse) over the
     pairs of each ranking, then over the rankings that have a pair, plus `ridge`/2 times the sum of their squares, which

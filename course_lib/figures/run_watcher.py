@@ -1,4 +1,4 @@
-"""The movable figure of chapter 17: whole runs of PPO, stopped at whatever iteration the reader likes."""
+"""The movable figure of *PPO*: whole runs of PPO, stopped at whatever iteration the reader likes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class WatchedRun:
 
 
 class RunWatcher(TwinWidget):
-    """Chapter 17: pick a run and slide over its iterations: its curves, beside those of the others, and an answer.
+    """Pick a run and slide over its iterations: its curves, beside those of the others, and an answer.
 
     `run` and `at` follow the reader. Raises ValueError where lengths differ or a number is not finite.
     """

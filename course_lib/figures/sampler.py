@@ -1,4 +1,4 @@
-"""The movable figure of chapter 8: what the sampling rules keep of a model's next token, and text drawn by them."""
+"""The movable figure of *Generating text*: what sampling rules keep of the next token, and text drawn by them."""
 
 import heapq
 import math
@@ -15,7 +15,7 @@ NextLogits = Callable[[list[int]], Numbers]
 
 
 class LiveSampler(TwinWidget):
-    """Chapter 8: real logits, cut by temperature, top-k and top-p, and a text that the reader draws token by token.
+    """Real logits, cut by temperature, top-k and top-p, and a text that the reader draws token by token.
 
     `next_logits` takes token ids and gives logits `[V]`. `prompts` are texts with their ids. A page without a kernel
     cannot run the model, so it carries the logits after each prompt and after its likeliest continuations, `size`

@@ -1,4 +1,4 @@
-"""The movable figure of chapter 14: a riddle, answered at once or with a scratchpad, token by token."""
+"""The movable figure of *Chain of thought*: a riddle, answered at once or with a scratchpad, token by token."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Solution:
 
 
 class ScratchpadToggle(TwinWidget):
-    """Chapter 14: pick a riddle, whether the model may write before it answers, and how numbers are cut into tokens.
+    """Pick a riddle, whether the model may write before it answers, and how numbers are cut into tokens.
 
     `riddles` are questions with their right answers. `solutions[way, numbers]` has one solution for each riddle; every
     way stands with every kind of numbers. `riddle`, `way`, `numbers` and `token` (which of the written ones is looked

@@ -1,4 +1,4 @@
-"""The movable figure of chapter 11's second half: take words away, and see what T5 reads and what it has to write."""
+"""The movable figure of *T5*: take words away, and see what T5 reads and what it has to write."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +20,7 @@ class Gaps:
 
 
 class SentinelBuilder(TwinWidget):
-    """Chapter 11: tick words of a text; the input with sentinels and the target build themselves.
+    """Tick words of a text; the input with sentinels and the target build themselves.
 
     A sentinel is shown with its id: they count down from vocab_size − 1. The reader may let spans be drawn as T5 draws
     them; draw number `drawn` hangs on `seed` alone. `text` and `taken` follow the reader. No kernel is needed.

@@ -1,4 +1,4 @@
-"""The movable figure of chapter 13: a prompt that grows shot by shot, and what a model expects after it."""
+"""The movable figure of *In-context learning*: a prompt that grows shot by shot, and what a model expects after it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class GrowingPrompt:
 
 
 class ShotsSlider(TwinWidget):
-    """Chapter 13: slide from no shot to many, and see the prompt and the probabilities of its answers.
+    """Slide from no shot to many, and see the prompt and the probabilities of its answers.
 
     A page without a kernel shows the `prompts` that it was given. With a kernel the reader may type lines of their own,
     and `ask` makes a prompt of them, or raises a ValueError whose words are shown. `prompt` and `shots` follow the

@@ -1,4 +1,4 @@
-"""The movable figure of chapter 15: a prompt and an answer in the template, and which targets carry loss."""
+"""The movable figure of *Supervised fine-tuning*: prompt and answer in the template, and which targets carry loss."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Graded:
 
 
 class TemplateEditor(TwinWidget):
-    """Chapter 15: what each position of a chat reads, what it is asked for, and whether that is in the loss.
+    """What each position of a chat reads, what it is asked for, and whether that is in the loss.
 
     The reader writes `first`'s prompt and answer anew; `second` shares the batch with it. `scope` says what is in the
     loss: the answer with its end token, the whole row, or the answer by a mask that was not shifted. With `by_id`

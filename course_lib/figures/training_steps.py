@@ -1,4 +1,4 @@
-"""The movable figure of chapter 7: one training run, stopped wherever the reader likes."""
+"""The movable figure of *Pre-training*: one training run, stopped wherever the reader likes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -27,7 +27,7 @@ class Copy:
 
 
 class TrainingSteps(TwinWidget):
-    """Chapter 7: where a training run stands after each kept step, and what the model writes there.
+    """Where a training run stands after each kept step, and what the model writes there.
 
     `steps` and `losses` are the measured curve, in nats per token; `floor` is the entropy floor. `stages` names
     parts of the run by their last step. `at` is the number of the copy that is shown, and follows the reader.

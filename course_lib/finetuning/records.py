@@ -1,4 +1,4 @@
-"""The committed results of chapter 12."""
+"""The committed results of *Fine-tuning*."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The runs of chapter 12: python -m course_lib.finetuning.runs. Every run is one record of results.json.
+"""The runs of *Fine-tuning*: python -m course_lib.finetuning.runs. Every run is one record of results.json.
 
 The town's model is turned to its tasks, with many labels and few, and the same network from scratch beside it. A run
 that stands in the file is not run again: stop the command at any time, and call it again to go on.
@@ -378,7 +378,7 @@ def recipe(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
 @click.option("--only", help="Do this one run, given as JSON, print its record, and leave the file alone.")
 @click.option("--threads", default=1, show_default=True)
 def main(out: Path, model: Path, most: int | None, only: str | None, threads: int) -> None:
-    """Do the runs of chapter 12 that the file of results lacks."""
+    """Do the runs of *Fine-tuning* that the file of results lacks."""
     torch.set_num_threads(threads)
     dtype, results = fastest_dtype(), Results(out)
     if only:

@@ -1,4 +1,4 @@
-"""The committed runs and models of chapters 15 to 18: whole, and as good as the chapters say."""
+"""The committed runs and models of the three steps to ChatGPT: whole, and as good as the chapters say."""
 
 import json
 import statistics

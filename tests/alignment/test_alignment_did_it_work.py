@@ -1,4 +1,4 @@
-"""What chapter 18 says of its committed runs, for as many seeds as there are."""
+"""What *Did it work?* says of its committed runs, for as many seeds as there are."""
 
 from statistics import mean
 

@@ -1,4 +1,4 @@
-"""The runs of chapters 15 to 18, each once, very small."""
+"""The runs of the three steps to ChatGPT, each once, very small."""
 
 import json
 

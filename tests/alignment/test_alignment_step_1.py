@@ -1,4 +1,4 @@
-"""What chapter 15 says of its committed runs, for as many seeds as there are."""
+"""What *Supervised fine-tuning* says of its committed runs, for as many seeds as there are."""
 
 from statistics import mean
 

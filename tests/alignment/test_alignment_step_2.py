@@ -1,4 +1,4 @@
-"""What chapter 16 says of its committed runs and of the trained model, for as many seeds as there are."""
+"""What *The reward model* says of its committed runs and of the trained model, for as many seeds as there are."""
 
 from statistics import mean
 

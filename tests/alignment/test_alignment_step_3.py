@@ -1,4 +1,4 @@
-"""What chapter 17 says of its committed runs, for as many seeds as there are. The truth is chapter 18's."""
+"""What *PPO* says of its committed runs, for as many seeds as there are. The truth is for *Did it work?*"""
 
 from statistics import mean
 

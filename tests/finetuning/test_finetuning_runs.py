@@ -1,4 +1,4 @@
-"""The committed runs of chapter 12: whole, consistent, of this model; a run goes as it is recorded."""
+"""The committed runs of *Fine-tuning*: whole, consistent, of this model; a run goes as it is recorded."""
 
 import hashlib
 import json
