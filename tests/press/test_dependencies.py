@@ -38,7 +38,7 @@ def library(tmp_path, monkeypatch):
         "course_lib/d/js/figure.js": "let a",
         "course_lib/experiments/__init__.py": "def results(name, folder=None): return name",
         "course_lib/experiments/cups.py": "from . import results\ndef f(): return results('cups')",
-        "course_lib/experiments/ladder.py": "from . import cups, results as r\nr.results('ladder', folder=0)\nr.results(x)",
+        "course_lib/experiments/ladder.py": "from . import cups, results\nresults('ladder', folder=0)\nresults(x)",
         "course_lib/experiments/results/cups.jsonl": "1",
         "course_lib/experiments/results/cups.recipe/first.json": "1",
         "course_lib/experiments/results/cups_and_balls.jsonl": "1",
