@@ -13,7 +13,7 @@ book:  ## set everything up, execute the chapters, build the website
 	@$(PYTHON) press/environment.py book
 	@$(RUN) -m press.build
 
-test:  ## set everything up and run every check (CHAPTER=heads: those of one chapter)
+test:  ## set everything up and run every check (CHAPTER=pretraining: those of one chapter)
 	@$(PYTHON) press/environment.py test
 	@$(RUN) -m press.browser
 	@$(RUN) -m ruff check .

@@ -76,6 +76,7 @@ def test_the_tests_of_a_chapter_are_there(ran):
     assert len(places) >= 3
     assert all((ROOT / place).exists() for place in places)
     assert all(CHAPTER in " ".join(arguments) for arguments in done if "pytest" in arguments)
+    assert f"def {check.LINKS}(" in (ROOT / check.SITE / "test_pages_as_written.py").read_text("utf8")
 
 
 class Item:
