@@ -14,7 +14,10 @@ BOOK = ROOT / "book"
 SITE = "tests/site"
 OF_A_CHAPTER = ("tests/notebooks", "tests/grading/test_masters.py")  # and in SITE; their cases are called by chapters
 LINKS = "test_links_and_anchors_lead_somewhere"  # of all pages: some lead to this chapter
-PYTEST = ("-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")  # tests/spread.py
+PYTEST = (
+    *("-m", "pytest", "-q", "-p", "no:nbval"),  # its import takes seconds; the grader has its own pytest, with nbval
+    *("-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"),  # the units are those of tests/spread.py
+)
 
 
 def full_name(name: str) -> str:
