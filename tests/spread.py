@@ -14,7 +14,7 @@ FIRST = ("notebooks", "grading")  # rooms whose units take up to a minute
 def unit(item: pytest.Item) -> str:
     """Return the name of the unit that a test belongs to."""
     name = f"{item.path.parent.name}/{item.path.stem}"
-    parameter = getattr(item.module, "SPREAD_BY", None)
+    parameter = getattr(getattr(item, "module", None), "SPREAD_BY", None)
     values = item.callspec.params if hasattr(item, "callspec") else {}
     if parameter not in values:
         return name
