@@ -18,6 +18,7 @@ UNREACHABLE = """() => [...document.querySelectorAll(".formula, .pst-scrollable-
   .filter(box => box.checkVisibility() && box.scrollWidth > box.clientWidth + 1)
   .filter(box => box.tabIndex !== 0 || !box.getAttribute("aria-label"))"""
 PACKED = {".woff2", ".png", ".jpg", ".webp"}  # do not get smaller by gzip
+SPREAD_BY = "page_name"  # pages may be visited by different workers
 
 
 def violations(page: Page) -> list[str]:
