@@ -13,12 +13,11 @@ book:  ## set everything up, execute the chapters, build the website
 	@$(PYTHON) press/environment.py book
 	@$(RUN) -m press.build
 
-test:  ## set everything up and run every check
+test:  ## set everything up and run every check (CHAPTER=pretraining: those of one chapter)
 	@$(PYTHON) press/environment.py test
 	@$(RUN) -m press.browser
 	@$(RUN) -m ruff check .
-	@$(RUN) -m press.build
-	@$(RUN) -m pytest -q -n 2 --dist loadfile --nbval-lax
+	@$(RUN) -m press.check $(CHAPTER)
 
 serve: book  ## build the website and serve it on this machine
 	@echo "Serving on http://127.0.0.1:8000 (stop with Ctrl-C)"
@@ -38,16 +37,20 @@ exercises:  ## release the exercise notebooks from their masters
 
 town-gpt:  ## train the committed town model anew, from nothing
 	@$(PYTHON) press/environment.py book
-	@$(RUN) -m course_lib.training.town --out course_lib/data/town-gpt
+	@$(RUN) -m course_lib experiment run town_gpt --anew --only part=1 --only seed=0
+	@$(RUN) -m course_lib experiment publish town_gpt
 
 town-bert:  ## train the committed town BERT anew, and compare it with the GPT
 	@$(PYTHON) press/environment.py book
-	@$(RUN) -m course_lib.training.town_bert --out course_lib/data/town-bert
-	@$(RUN) -m course_lib.generation.two_sides --bert course_lib/data/town-bert --gpt course_lib/data/town-gpt
+	@$(RUN) -m course_lib experiment run town_bert --anew
+	@$(RUN) -m course_lib experiment publish town_bert
+	@$(RUN) -m course_lib experiment run two_sides
+	@$(RUN) -m course_lib experiment publish two_sides
 
 town-t5:  ## train the committed town T5 anew, and measure each lesson
 	@$(PYTHON) press/environment.py book
-	@$(RUN) -m course_lib.training.town_t5 --out course_lib/data/town-t5
+	@$(RUN) -m course_lib experiment run town_t5 --anew
+	@$(RUN) -m course_lib experiment publish town_t5
 
 oracles:  ## hold the chapters on alignment to trl and torchrl, too (installs 340 MB more)
 	@$(PYTHON) press/environment.py test
@@ -56,7 +59,7 @@ oracles:  ## hold the chapters on alignment to trl and torchrl, too (installs 34
 
 bench:  ## time our code beside its peers
 	@$(PYTHON) press/environment.py test
-	@for name in by_hand tokens_train tokens_encode town_speed training generation load_memory ppo optimisers grading; do echo "== $$name"; $(RUN) -m benchmarks.$$name; done
+	@for name in by_hand tokens_train tokens_encode town_speed training generation load_memory ppo grading; do echo "== $$name"; $(RUN) -m benchmarks.$$name; done
 
 clean:  ## remove the built site and the caches (keeps .venv; `rm -rf .venv` removes that, too)
 	@rm -rf _build build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -132,7 +132,9 @@ def pages(stem: str) -> list[str]:
 
 
 def is_page(root: pathlib.Path, address: str) -> bool:
-    """Tell whether a page of the book has this address."""
+    """Tell whether a page of the book has this address; those of exercises are made from a master, by the build."""
+    if address.startswith("book/sheets/"):
+        return (root / "masters" / f"{address.removeprefix('book/sheets/').removesuffix(ENDINGS[1])}.py").exists()
     return any((root / f"{address}{kind}").exists() for kind in (".ipynb", ".md"))
 
 

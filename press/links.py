@@ -13,7 +13,7 @@ import nbformat
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STEM = re.compile(r"\d\d_[a-z][a-z0-9_]*")
-PROSE = ("book/*.ipynb", "book/*.md", "book/exercises/*.ipynb", "book/sheets/*.md", "masters/*.py", "*.md")
+PROSE = ("book/*.ipynb", "book/*.md", "book/exercises/*.ipynb", "masters/*.py", "*.md")
 CODE = ("course_lib/**/*.py", "course_lib/figures/js/*", "course_lib/grading/keys/*.json", "press/**/*.py")
 CODE += ("benchmarks/**/*.py", "tests/**/*.py", "Makefile", "_config.yml", "_toc.yml")
 WORDS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"

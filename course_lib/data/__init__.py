@@ -1,4 +1,7 @@
-"""What is committed with the library: Robot Town's tokenizer and the small models that were trained on the town."""
+"""What is committed with the library: Robot Town's tokenizer and the small models that were trained on the town.
+
+How each came about stands in the experiment of its name: `experiments.results("town_gpt")`.
+"""
 
 import json
 from pathlib import Path
@@ -11,9 +14,9 @@ if TYPE_CHECKING:
     from course_lib.prompting import RiddleTokens
 
 DATA = Path(__file__).parent
-TOWN_T5 = DATA / "town-t5"  # config.json, model.safetensors (float16), tokenizer.json, recipe.json
-TOWN_GPT = DATA / "town-gpt"  # config.json, model.safetensors, tokenizer.json, recipe.json, steps/
-TOWN_BERT = DATA / "town-bert"  # config.json, model.safetensors, tokenizer.json, recipe.json
+TOWN_T5 = DATA / "town-t5"  # config.json, model.safetensors (float16), tokenizer.json
+TOWN_GPT = DATA / "town-gpt"  # config.json, model.safetensors, tokenizer.json, steps/
+TOWN_BERT = DATA / "town-bert"  # config.json, model.safetensors, tokenizer.json
 
 
 def town_tokenizer() -> Tokenizer:

@@ -43,10 +43,11 @@ def test_what_is_no_number_of_a_chapter_is_let_alone(fine):
 
 @pytest.fixture
 def book(tmp_path: pathlib.Path) -> pathlib.Path:
-    """A book of two chapters, with a page and a sheet."""
+    """A book of two chapters, and exercises to one of them."""
     for stem, title in {"01_words": "Words", "03_sums": "Sums: an introduction"}.items():
         page(tmp_path / "book" / f"{stem}.ipynb", f"# {title}")
-    page(tmp_path / "book" / "sheets" / "03_sums.md", "# Exercises")
+    page(tmp_path / "book" / "exercises" / "03_sums.ipynb", "# Exercises")
+    (tmp_path / "book" / "sheets").mkdir()
     return tmp_path
 
 
@@ -63,18 +64,17 @@ def page(path: pathlib.Path, text: str) -> None:
         ("book/a.md", "[Words](01_words.ipynb)", ""),
         ("book/a.md", "[the sums](03_sums.ipynb#why)", ""),
         ("book/a.md", "[An\nintroduction](03_sums.ipynb)", ""),
-        ("book/a.md", "[practise](sheets/03_sums.md)", ""),
+        ("book/a.md", "[practise](exercises/03_sums.ipynb)", ""),
         ("book/a.md", "write `[Sums](07_sums.ipynb)`", ""),
         ("book/a.md", "[elsewhere](https://a.example/01_words.ipynb)", ""),
         ("book/exercises/03_sums.ipynb", "[Sums](../03_sums.ipynb)", ""),
-        ("book/sheets/03_sums.md", "[Sums](../03_sums.ipynb)", ""),
         ("README.md", "[Words](book/01_words.ipynb)", ""),
         ("masters/03_sums.py", "# [Sums](../03_sums.ipynb)", ""),
         ("book/a.md", "[Words](02_words.ipynb)", "no file"),
         ("book/a.md", "[Words](03_sums.ipynb)", "'Sums: an introduction'"),
         ("book/a.md", "[here](01_words.ipynb)", "'Words'"),
-        ("book/a.md", "[practise](sheets/01_words.md)", "no file"),
-        ("book/sheets/03_sums.md", "[Sums](03_sums.ipynb)", "no file"),
+        ("book/a.md", "[practise](exercises/01_words.ipynb)", "no file"),
+        ("book/exercises/03_sums.ipynb", "[Sums](02_sums.ipynb)", "no file"),
         ("masters/03_sums.py", "# [Sums](03_sums.ipynb)", "no file"),
         ("masters/03_sums.py", "# [The\n# words](../03_sums.ipynb)", "'Sums: an introduction'"),
         ("book/03_sums.ipynb", "# Sums: an introduction\n\n[Words](04_words.ipynb)", "no file"),

@@ -39,10 +39,9 @@ def book(tmp_path):
         sheet = f"[{title}](../{stem}.ipynb), check {stem}.ipynb"
         write(f"masters/{stem}.py", f'# %% sheet {stem} "Exercises"\n# {sheet}\ncheck.sheet("{stem}")\n')
         write(f"book/exercises/{stem}.ipynb", notebooks.text(nbformat.v4.new_notebook(metadata={"sheet": stem})))
-        write(f"book/sheets/{stem}.md", f"# Exercises\n\n{sheet} {{doc}}`{stem}_solutions`\n")
-        write(f"book/sheets/{stem}_solutions.md", f"# Solutions\n\n{{doc}}`exercises <{stem}>`\n")
         write(f"course_lib/grading/keys/{stem}.json", f'{{"name":"{stem}"}}\n')
         write(f"tests/grading/test_{stem}.py", f"SHEET = 'masters/{stem}.py'\n")
+    write("book/sheets/.gitignore", "*.md\n")
     write("_toc.yml", FLAT.format("".join(map(entry, STEMS))))
     table = '"book/09_waves" = "book/03_waves"\n"away" = "book/01_words"\n'
     write("press/site/moved.toml", f"# Where pages are now.\n{table}")
@@ -82,8 +81,8 @@ def test_room_is_made_up_to_the_next_free_number(book):
     chapters.insert(book, "02_more", "More")
     assert chapters.stems(book) == ["01_words", "02_more", "03_sums", "04_waves", "05_ends"]
     for stem in ("03_sums", "04_waves"):
-        files = {f"book/{stem}.ipynb", f"masters/{stem}.py", f"book/exercises/{stem}.ipynb", f"book/sheets/{stem}.md"}
-        files |= {f"book/sheets/{stem}_solutions.md", f"course_lib/grading/keys/{stem}.json"}
+        files = {f"book/{stem}.ipynb", f"masters/{stem}.py", f"book/exercises/{stem}.ipynb"}
+        files |= {f"course_lib/grading/keys/{stem}.json"}
         assert files | {f"tests/grading/test_{stem}.py"} <= names(book)
     assert not any("02_sums" in name or "03_waves" in name for name in names(book))
     assert links.faults_of_links(book) == []
@@ -95,7 +94,6 @@ def test_every_mention_follows_and_nothing_else(book):
     assert not any("02_sums" in t for t in text.values())
     assert "03_waves_2 and x03_waves stay" in text["book/01_words.ipynb"], "other names are let alone"
     assert text["README.md"] == "See [Waves](book/04_waves.ipynb), `make test CHAPTER=03_sums`.\n"
-    assert text["book/sheets/04_waves_solutions.md"] == "# Solutions\n\n{doc}`exercises <04_waves>`\n"
     assert 'sheet 04_waves "Exercises"' in text["masters/04_waves.py"]
     assert (book / "book/picture.png").read_bytes() == b"\x89PNG 03_waves \xff\xfe"
 
@@ -128,8 +126,7 @@ def test_old_addresses_lead_to_the_newest(book):
 
 
 def test_only_pages_have_old_addresses(book):
-    (book / "book/sheets/05_ends.md").unlink()
-    (book / "book/sheets/05_ends_solutions.md").unlink()
+    (book / "masters/05_ends.py").unlink()
     chapters.move(book, "05_ends", "08")
     assert [old for old in moved(book) if "ends" in old] == ["book/05_ends"]
 
@@ -145,7 +142,7 @@ def test_a_chapter_moves_with_its_sheet_and_makes_room(book):
 def test_a_chapter_gets_another_name(book):
     chapters.move(book, "03_waves", "03_tides")
     assert chapters.stems(book) == ["01_words", "02_sums", "03_tides", "05_ends"]
-    assert (book / "book/sheets/03_tides_solutions.md").exists()
+    assert (book / "masters/03_tides.py").exists()
     assert links.faults_of_links(book) == []
 
 
@@ -184,7 +181,7 @@ def test_what_cannot_be_is_refused_before_anything_is_touched(book, do, why):
     assert everything(book) == before
 
 
-@pytest.mark.parametrize("name", ["masters/04_waves.py", "book/sheets/04_waves_solutions.md"])
+@pytest.mark.parametrize("name", ["masters/04_waves.py", "course_lib/grading/keys/04_waves.json"])
 def test_nothing_is_overwritten(book, name):
     (book / name).write_text("mine", "utf8")
     before = everything(book)
