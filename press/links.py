@@ -5,6 +5,7 @@ A chapter's file begins with a number that may change, and the site counts on it
 """
 
 import json
+import os
 import pathlib
 import re
 from collections.abc import Iterator
@@ -88,7 +89,7 @@ def faults_of_links(root: pathlib.Path = ROOT) -> list[str]:
     """Return each link to a page of the book that leads nowhere, or to a chapter with another title."""
     known, faults = titles(root), []
     for path in files(PROSE, root):
-        folder = root / "book" / "exercises" if path.parent.name == "masters" else path.parent  # where its text is read
+        folder = root / "book" / "sheets" if path.parent.name == "masters" else path.parent  # where its text is read
         for where, text in parts(path):
             for label, target in LINK.findall(QUOTED.sub("", text)):
                 faults += [f"{where}: [{label}]({target}) {fault}" for fault in _faults(label, target, folder, known)]
@@ -99,9 +100,10 @@ def _faults(label: str, target: str, folder: pathlib.Path, known: dict[str, str]
     file = pathlib.PurePosixPath(target.split("#")[0])
     if "://" in target or file.suffix not in (".ipynb", ".md"):
         return []
-    if not (folder / file).is_file():
+    leads_to = pathlib.Path(os.path.normpath(folder / file))  # sheets/ need not be there before a build
+    if not leads_to.is_file():
         return ["leads to no file"]
-    is_chapter = file.stem in known and (folder / file).resolve().parent.name == "book"
+    is_chapter = file.stem in known and leads_to.parent.name == "book"
     if is_chapter and not names_it(label, known[file.stem]):
         return [f"leads to the chapter {known[file.stem]!r}: let the link's text say so"]
     return []
