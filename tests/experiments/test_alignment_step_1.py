@@ -1,12 +1,12 @@
-"""What chapter 15 says of its committed runs, for as many seeds as there are."""
+"""What the chapter on supervised fine-tuning says of its published runs, for as many seeds as there are."""
 
 from statistics import mean
 
 import pytest
 
-from course_lib.alignment import alignment_results
+from course_lib.experiments import results
 
-RECORDS = alignment_results()["records"]
+RECORDS = results("alignment")
 
 
 def found(start, n, what="true"):
