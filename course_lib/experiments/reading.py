@@ -39,7 +39,7 @@ def spread(values: Sequence[float]) -> Spread:
     if not values:
         raise ValueError("there is no number to take the mean of")
     sd = statistics.stdev(values) if len(values) > 1 else math.nan
-    return Spread(statistics.fmean(values), sd, min(values), max(values), len(values))
+    return Spread(float(statistics.mean(values)), sd, min(values), max(values), len(values))
 
 
 @dataclass
@@ -68,8 +68,13 @@ class Results(Sequence[Record]):
         if self.records and (unknown := sorted(set(wanted) - known)):
             raise ValueError(f"no record of {self.name} has {unknown}: the fields are {sorted(known)}")
         absent = object()
-        found = [r for r in self.records if all(r.get(name, absent) == value for name, value in wanted.items())]
-        return Results(self.name, self.recipe, self.made, sorted(found, key=lambda r: r.get("seed", 0)))
+        found = self.where(lambda r: all(r.get(name, absent) == value for name, value in wanted.items()))
+        found.records.sort(key=lambda r: r.get("seed", 0))
+        return found
+
+    def where(self, test: Callable[[Record], bool]) -> "Results":
+        """Keep the records that pass a test: `where(lambda r: r["seed"] < 3)`."""
+        return Results(self.name, self.recipe, self.made, [r for r in self.records if test(r)])
 
     def one(self, **wanted: Any) -> Record:
         """Give the only record with these values. Raises ValueError where there is none, or more than one."""
