@@ -260,5 +260,5 @@ def measure(recipe: Recipe, job: Job, desk: Desk) -> Record:
 
 
 EXPERIMENT = Experiment(
-    "finetuning", ("finetuning", "recurrence"), Recipe(), jobs, measure, models=("town-gpt",), fastest=True
+    "finetuning", ("finetuning", "text_to_text"), Recipe(), jobs, measure, models=("town-gpt",), fastest=True
 )
