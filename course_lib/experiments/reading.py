@@ -83,7 +83,7 @@ class Results(Sequence[Record]):
             raise ValueError(f"{self.name} has {len(found)} records with {wanted}, not one")
         return found[0]
 
-    def values(self, field: Field, **wanted: Any) -> list[float]:
+    def values(self, field: Field, **wanted: Any) -> list[Any]:
         """Give a field of the records with these values; a path such as ("by kind", "order") leads into a field."""
         return [value_of(record, field) for record in self.find(**wanted)]
 
@@ -93,7 +93,7 @@ class Results(Sequence[Record]):
         >>> print(f"{results('recall').mean(('accuracy', 2), model='gpt'):.3f}")
         0.126 ± 0.014
         """
-        values = self.values(field, **wanted)
+        values = [float(value) for value in self.values(field, **wanted)]
         if not values:
             raise ValueError(f"no record of {self.name} has {wanted}")
         return spread(values)
