@@ -72,9 +72,9 @@ class Results(Sequence[Record]):
         found.records.sort(key=lambda r: r.get("seed", 0))
         return found
 
-    def where(self, test: Callable[[Record], bool]) -> "Results":
-        """Keep the records that pass a test: `where(lambda r: r["seed"] < 3)`."""
-        return Results(self.name, self.recipe, self.made, [r for r in self.records if test(r)])
+    def where(self, keep: Callable[[Record], bool]) -> "Results":
+        """Keep the records of which this is true."""
+        return Results(self.name, self.recipe, self.made, [record for record in self.records if keep(record)])
 
     def one(self, **wanted: Any) -> Record:
         """Give the only record with these values. Raises ValueError where there is none, or more than one."""

@@ -1,6 +1,6 @@
 """Training: rows of tokens, the optimisers, the schedule, the loop, and the loss beside the entropy floor."""
 
-from .batches import Batches, fill_row, text_rows, windows
+from .batches import Batches, by_length, fill_row, in_stages, shuffled, similar_lengths, text_rows, windows
 from .evaluation import Score, document_nats, mean_loss, scores
 from .loop import fastest_dtype, next_token_loss, train, warmup_cosine
 from .muon import Muon, orthogonalise
@@ -13,9 +13,11 @@ __all__ = [
     "Muon",
     "Score",
     "adamw",
+    "by_length",
     "document_nats",
     "fastest_dtype",
     "fill_row",
+    "in_stages",
     "load_state",
     "mean_loss",
     "mood_accuracy",
@@ -25,6 +27,8 @@ __all__ = [
     "save_state",
     "scores",
     "second_copy_loss",
+    "shuffled",
+    "similar_lengths",
     "text_rows",
     "train",
     "warmup_cosine",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from course_lib.tokens import ENDOFTEXT, Tokenizer
 from course_lib.town import HELD_OUT, WORDS, document
 
+from .batches import similar_lengths
 from .evaluation import document_nats
 
 WORD = re.compile(r"(?<= )\w+")  # with a space before it: one token, blank or not
@@ -31,16 +32,16 @@ class Blank:
         return self.before + word + self.after
 
 
-def blank(number: int, mix: str = "full") -> Blank:
+def blank(number: int) -> Blank:
     """Leave out one word of the document with this number, all its words but the first equally likely."""
-    told = document(number, mix)
-    hole = Random(f"blank/{mix}/{number}").choice(list(WORD.finditer(told.text)))
+    told = document(number)
+    hole = Random(f"blank/full/{number}").choice(list(WORD.finditer(told.text)))
     return Blank(told.text[: hole.start()], hole.group(), told.text[hole.end() :], told.kind)
 
 
-def blanks(n: int, first: int = HELD_OUT, mix: str = "full") -> list[Blank]:
+def blanks(n: int, first: int = HELD_OUT) -> list[Blank]:
     """Leave out one word of each of n documents that training never uses."""
-    return [blank(number, mix) for number in range(first, first + n)]
+    return [blank(number) for number in range(first, first + n)]
 
 
 def blank_ids(hole: Blank, tokenizer: Tokenizer) -> list[int]:
@@ -51,16 +52,12 @@ def blank_ids(hole: Blank, tokenizer: Tokenizer) -> list[int]:
 
 
 @torch.no_grad()
-def fill(
-    model: nn.Module, holes: Sequence[Blank], tokenizer: Tokenizer, batch_size: int = 50
-) -> Float[Tensor, "N V"]:
+def fill(model: nn.Module, holes: Sequence[Blank], tokenizer: Tokenizer, batch_size: int = 50) -> Float[Tensor, "N V"]:
     """Ask a BERT for the word in each hole: log q of every token, in nats."""
     pad, mask = (tokenizer.special_tokens[name] for name in ("[PAD]", "[MASK]"))
     rows = [torch.tensor(blank_ids(hole, tokenizer)) for hole in holes]
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))  # neighbours of one length: little padding
     log_q = torch.empty(len(rows), tokenizer.vocab_size)
-    for start in range(0, len(rows), batch_size):
-        these = order[start : start + batch_size]
+    for these in similar_lengths([len(row) for row in rows], batch_size):
         ids = nn.utils.rnn.pad_sequence([rows[i] for i in these], batch_first=True, padding_value=pad)  # [B, T]
         hidden = model.hidden(ids, visible=(ids != pad)[:, None])  # [B, T] -> [B, T, C]
         log_q[these] = model.unembed(hidden[ids == mask]).float().log_softmax(-1)  # [B, C] -> [B, V]
@@ -95,10 +92,8 @@ def fill_from_left(
     """Ask a GPT for the word in each hole. It reads what stands before it, and nothing else: log q, in nats."""
     end = tokenizer.special_tokens[ENDOFTEXT]
     rows = [torch.tensor([end, *tokenizer.encode(hole.before.removesuffix(" "))]) for hole in holes]
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     log_q = torch.empty(len(rows), model.config.vocab_size)
-    for start in range(0, len(rows), batch_size):
-        these = order[start : start + batch_size]
+    for these in similar_lengths([len(row) for row in rows], batch_size):
         last = torch.tensor([len(rows[i]) - 1 for i in these])  # padding is on the right, where none looks
         ids = nn.utils.rnn.pad_sequence([rows[i] for i in these], batch_first=True)  # [B, T]
         hidden = model.hidden(ids)[torch.arange(len(these)), last]  # [B, T] -> [B, T, C] -> [B, C]
@@ -106,9 +101,7 @@ def fill_from_left(
     return log_q
 
 
-def fill_by_trying(
-    model: nn.Module, hole: Blank, words: Sequence[str], tokenizer: Tokenizer
-) -> Float[Tensor, "K"]:
+def fill_by_trying(model: nn.Module, hole: Blank, words: Sequence[str], tokenizer: Tokenizer) -> Float[Tensor, "K"]:
     """Let a GPT read the whole text once for each word, and compare: log q(word | both sides), in nats.
 
     By Bayes' rule that is what a text's probability says about one of its words. It takes as many passes as words.

@@ -1,10 +1,7 @@
 """Every task as a text to read and a text to write: the pairs that a T5 is trained on, and its one loss."""
 
-import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,24 +13,20 @@ from course_lib.models import T5
 from course_lib.tokens import ENDOFTEXT, Tokenizer
 from course_lib.town import LABELS, WORLD, Example, task
 
+from .batches import Tensors, by_length
 from .spans import noise_mask, salient_mask, span_pair
 
-RESULTS = Path(__file__).parent / "text_to_text.json"  # written by town_t5
 PAD = "<pad>"
 N_SENTINELS = 18  # enough for the town's longest document, and 493 + 1 + 18 is a round number
 Pair = tuple[list[int], list[int]]  # ids to read, ids to write
 
 
 @dataclass(frozen=True)
-class PaddedPairs:
+class PaddedPairs(Tensors):
     """B texts to read, `[B, T]`, and B to write, `[B, S]`, filled up with the pad id."""
 
     ids: Int[Tensor, "B T"]
     targets: Int[Tensor, "B S"]
-
-    def to(self, device: torch.device) -> "PaddedPairs":
-        """Move both to a device."""
-        return PaddedPairs(self.ids.to(device), self.targets.to(device))
 
 
 def t5_tokens(tokenizer: Tokenizer) -> Tokenizer:
@@ -104,28 +97,10 @@ def text_to_text_loss(model: T5, pairs: PaddedPairs) -> Float[Tensor, ""]:
     )  # [B·S, V], [B·S] -> one number
 
 
-def by_length(pair: Callable[[int], Pair], rows: int, pad_id: int, lots: int = 16) -> Callable[[int], PaddedPairs]:
-    """Number the batches of numbered pairs. Those of one batch are alike in length, so that there is little padding.
-
-    Each lot of `lots` batches is sorted; short and long batches come in turn.
-    """
-    held: dict[int, list[Pair]] = {}
-
-    def batch(number: int) -> PaddedPairs:
-        lot, place = divmod(number, lots)
-        if lot not in held:
-            held.clear()
-            first = lot * lots * rows
-            held[lot] = sorted(map(pair, range(first, first + lots * rows)), key=lambda pair: len(pair[0]))
-        start = place * 5 % lots * rows  # 5 and 16 have no common factor
-        return padded(held[lot][start : start + rows], pad_id)
-
-    return batch
-
-
-def results() -> dict[str, Any]:
-    """Read what `python -m course_lib.training.town_t5` measured: for each of its runs, exact answers by task."""
-    return json.loads(RESULTS.read_text("utf8"))
+def pair_batches(pair: Callable[[int], Pair], batch_size: int, pad_id: int) -> Callable[[int], PaddedPairs]:
+    """Number the batches of numbered pairs, those of one batch alike in the length of what is read."""
+    pairs = by_length(pair, batch_size, length=lambda pair: len(pair[0]))
+    return lambda number: padded(pairs(number), pad_id)
 
 
 @torch.no_grad()

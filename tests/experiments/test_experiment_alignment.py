@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from course_lib.experiments import Desk
+from course_lib.experiments import Desk, Results
 from course_lib.experiments.alignment import EXPERIMENT, Recipe, jobs, keep, measure
 from course_lib.experiments.desk import as_json
 from course_lib.experiments.mechanism import made_with
@@ -36,7 +36,7 @@ def desk(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def records(desk):
-    return [job | measure(TINY, job, desk) for job in jobs(TINY, None) if job["seed"] == 0]
+    return [job | measure(TINY, job, desk) for job in jobs(TINY, Results("alignment", {}, {}, [])) if job["seed"] == 0]
 
 
 def test_every_job_gives_a_record_that_json_can_hold(records):
