@@ -20,8 +20,6 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import KernelManager
 
-from .values import MIME
-
 START = 60.0  # seconds that a kernel may take to start on a busy machine
 RECONNECT = 10  # milliseconds between two tries to reach a kernel that is starting; ZeroMQ's own choice is 100
 LAUNCHER = Path(__file__).with_name("launch.py")
@@ -119,6 +117,14 @@ class Kernel:
                 continue
         raise TimeoutError(f"the kernel said nothing for {START:g} seconds")
 
+    def answers(self) -> bool:
+        """Tell whether a kernel that was started some time ago still answers."""
+        try:
+            self._greet(time.monotonic() + START)
+        except (RuntimeError, TimeoutError):
+            return False
+        return True
+
     def _hear(self, get: Callable[..., dict[str, Any]], asked: str, kind: str, seconds: float) -> None:
         """Wait for a message that answers a request. Raises Empty."""
         while True:
@@ -176,9 +182,3 @@ def run_cells(
         return outputs
     finally:
         kernel.close()
-
-
-def printed(outputs: Iterable[Any]) -> list[dict[str, Any]]:
-    """Pick what checks printed out of a cell's outputs; all else is the learner's own talk."""
-    records = [output["data"][MIME] for output in outputs if MIME in output.get("data", {})]
-    return [r for r in records if isinstance(r, dict) and isinstance(r.get("value"), dict) and "label" in r]

@@ -8,8 +8,9 @@ import pytest
 
 from course_lib.grading.kernel import Limits, run_cells
 from course_lib.grading.master import clean, read_master
-from course_lib.grading.release import faults_of_values, release, values, with_values
+from course_lib.grading.release import release
 from course_lib.grading.sheet import KEYS, from_json, printed_alike
+from course_lib.grading.trial import faults_of_values, run_variants, with_values
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MASTERS = sorted((ROOT / "masters").glob("[0-9]*.py"))
@@ -45,7 +46,7 @@ def test_what_is_committed_is_what_the_master_gives(built):
 
 @pytest.mark.parametrize("salt", [1, 20_261_124])
 def test_other_hidden_inputs_catch_every_mutant_too(built, salt):
-    found = values(built.sheet, salt, Limits(timeout=60.0))
+    found = run_variants(built.sheet, salt, Limits(timeout=60.0))
     assert faults_of_values(with_values(built.sheet, found), found) == []
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from course_lib.grading import master
 from course_lib.grading.master import Refused, read_master
-from course_lib.grading.release import leaks, open_reference, release
+from course_lib.grading.notebooks import open_reference
+from course_lib.grading.release import leaks, release
 from tests.grading.conftest import SMALL
 
 TEXT = SMALL.read_text("utf8")
