@@ -15,7 +15,7 @@ import course_lib
 
 from .answers import recognise_sheet
 from .judges import Cells, Judges, Lost, Outcomes
-from .kernel import KernelFailed, Limits
+from .kernel import Kernel, KernelFailed, Limits
 from .marks import Result, mark, unmarked
 from .master import Refused
 from .merging import merge
@@ -146,7 +146,7 @@ class Classroom:
         salted, salt = self._salted[sheet.name]
         merged = merge(notebook, salted, salt)
         try:
-            outcomes = _judged_or_tried_again(merged.cells, judge)
+            outcomes = _judged_again_if_lost(merged.cells, judge)
         except Lost as lost:
             return unmarked("unjudged", f"twice the judge came to no verdict ({lost}): look at it by hand")
         return mark(notebook, salted, merged, outcomes, self.options.public_weight)
@@ -158,15 +158,16 @@ class Classroom:
         """
         trusted = dataclasses.replace(self.options.limits, timeout=max(60.0, self.options.limits.timeout))
         faults: list[str] = []
-        for salt in range(self.store.salt, self.store.salt + ATTEMPTS):
-            try:
-                found = run_variants(sheet, salt, trusted)
-            except (Refused, KernelFailed, TimeoutError) as error:
-                raise GraderBroken(f"the reference of {sheet.name} does not run any more: {error}") from None
-            salted = with_values(sheet, found)
-            faults = faults_of_values(salted, found)
-            if not faults:
-                return salted, salt
+        try:
+            with Kernel(trusted) as kernel:
+                for salt in range(self.store.salt, self.store.salt + ATTEMPTS):
+                    found = run_variants(sheet, salt, kernel)
+                    salted = with_values(sheet, found)
+                    faults = faults_of_values(salted, found)
+                    if not faults:
+                        return salted, salt
+        except (Refused, KernelFailed, TimeoutError) as error:
+            raise GraderBroken(f"the reference of {sheet.name} does not run any more: {error}") from None
         raise GraderBroken(f"the reference of {sheet.name} is faulty: {'; '.join(faults)}")
 
     def _reference_gets_full_marks(self, sheet: Sheet, judge: Callable[..., Outcomes]) -> None:
@@ -178,7 +179,7 @@ class Classroom:
             raise GraderBroken(f"the reference of {sheet.name} does not get full marks: {why}")
 
 
-def _judged_or_tried_again(cells: Cells, judge: Judge) -> Outcomes:
+def _judged_again_if_lost(cells: Cells, judge: Judge) -> Outcomes:
     """Judge, and once more where the verdict was lost. Raises Lost."""
     try:
         return judge(cells)

@@ -234,9 +234,8 @@ def doctor() -> None:
     click.echo(f"exercise sheets of the library: {keys}")
     for boxed in (False, True) if sandbox_works() else (False,):
         try:
-            kernel = Kernel(Limits(sandbox=boxed))
-            said = kernel.run("print(6 * 7)", timeout=30)[0]["text"].strip()
-            kernel.close()
+            with Kernel(Limits(sandbox=boxed)) as kernel:
+                said = kernel.run("print(6 * 7)", timeout=30)[0]["text"].strip()
             good = good and said == "42"
             click.echo(f"a kernel {'in the sandbox' if boxed else 'without the sandbox'} runs")
         except (KernelFailed, TimeoutError, IndexError, KeyError) as error:

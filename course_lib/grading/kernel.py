@@ -61,9 +61,10 @@ class _OurKernel(KernelSpecManager):
 
 
 class Kernel:
-    """A running kernel and its folder. `close` ends the one and removes the other."""
+    """A running kernel and its folder. `close`, or the end of a `with`, ends the one and removes the other."""
 
     def __init__(self, limits: Limits) -> None:
+        self.limits = limits
         self.folder = Path(tempfile.mkdtemp(prefix="course-"))  # mode 0700
         sockets, home = self.folder / "s", self.folder / "h"
         (sockets / "matplotlib").mkdir(parents=True)
@@ -92,6 +93,12 @@ class Kernel:
         except Exception as error:
             self.close()
             raise KernelFailed(f"no kernel started: {error}. `python -m course_lib doctor` says more.") from error
+
+    def __enter__(self) -> "Kernel":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _start(self) -> None:
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -170,15 +177,11 @@ class Kernel:
 
 
 def run_cells(
-    cells: Iterable[tuple[str, str]], limits: Limits, each: Callable[[str], None] = lambda name: None
+    cells: Iterable[tuple[str, str]], kernel: Kernel, each: Callable[[str], None] = lambda name: None
 ) -> dict[str, list[dict[str, Any]]]:
-    """Run trusted cells, (name, source), one after the other in one kernel; return each one's outputs by name."""
-    kernel = Kernel(limits)
-    try:
-        outputs = {}
-        for name, source in cells:
-            each(name)
-            outputs[name] = kernel.run(source, limits.timeout)
-        return outputs
-    finally:
-        kernel.close()
+    """Run trusted cells, (name, source), in turn; return each one's outputs by name. Raises TimeoutError."""
+    outputs = {}
+    for name, source in cells:
+        each(name)
+        outputs[name] = kernel.run(source, kernel.limits.timeout)
+    return outputs

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 
-from .kernel import Limits
+from .kernel import Kernel, Limits
 from .master import Refused, solution_lines
 from .notebooks import reference, released
 from .pages import exercises_page, solutions_page
@@ -47,7 +47,8 @@ def release(
 
     Raises Refused, and writes nothing, where the sheet is faulty.
     """
-    found = run_variants(sheet, 0, limits or Limits(timeout=60.0), each)
+    with Kernel(limits or Limits(timeout=60.0)) as kernel:
+        found = run_variants(sheet, 0, kernel, each)
     sheet = with_values(sheet, found)
     faults = faults_of_values(sheet, found)
     handed_out = {"the notebook": nbformat.writes(released(sheet)), "the key": _key_text(sheet)}

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from .kernel import Limits, run_cells
+from .kernel import Kernel, run_cells
 from .master import Refused
 from .notebooks import prepared
 from .sheet import Exercise, Printed, Sheet, printed, printed_alike
@@ -22,10 +22,11 @@ def variants(exercise: Exercise) -> dict[str, str]:
     return {"right": exercise.solution, **others, **{m.name: m.source for m in exercise.mutants}}
 
 
-def run_variants(sheet: Sheet, salt: int, limits: Limits, each: Callable[[str], None] = lambda name: None) -> Values:
-    """Run all variants of all exercises in one kernel, each beside blanks for all other exercises.
+def run_variants(sheet: Sheet, salt: int, kernel: Kernel, each: Callable[[str], None] = lambda name: None) -> Values:
+    """Run all variants of all exercises, each beside blanks for all other exercises.
 
-    So an exercise whose checks need another answer shows itself. Raises Refused where a silent cell speaks.
+    So an exercise whose checks need another answer shows itself. Raises Refused where a silent cell speaks, and
+    TimeoutError.
     """
     cells = [("setup", sheet.setup), *((f"blank {e.name}", e.blank) for e in sheet.exercises)]
     for e in sheet.exercises:
@@ -33,7 +34,7 @@ def run_variants(sheet: Sheet, salt: int, limits: Limits, each: Callable[[str], 
             cells.append((f"{e.name}, {variant}", source))
             cells += [(f"{e.name}, {variant}, {c.id}", prepared(c, sheet.setup, salt)) for c in e.checks]
         cells.append((f"{e.name}, again blank", e.blank))
-    outputs = run_cells(cells, limits, each)
+    outputs = run_cells(cells, kernel, each)
     faults = _noises(sheet, outputs)
     if faults:
         raise Refused(faults)

@@ -121,8 +121,7 @@ def test_a_kernel_starts_beside_a_user_s_many_threads():
             thread.start()
         if sys.platform == "linux":
             assert threads_of_user() >= before + 250
-        kernel = Kernel(Limits(sandbox=BOXED))
-        kernel.close()
+        Kernel(Limits(sandbox=BOXED)).close()
     finally:
         over.set()
         for thread in crowd:

@@ -131,6 +131,12 @@ def test_a_stripped_reference_is_refused(small, tmp_path, damage):
         open_reference(tmp_path / "x.reference.ipynb")
 
 
+def test_a_reference_says_once_what_is_expected_and_gives_the_sheet_back(small):
+    kept = nbformat.read(small.reference, 4).metadata["course"]["reference"]
+    assert [c["expected"] for e in kept["exercises"] for c in e["checks"] if c["expected"]] == []
+    assert open_reference(small.reference) == small.sheet
+
+
 def test_a_master_may_be_a_notebook_too(tmp_path):
     cells = []
     for part in master._parts_of_code(TEXT):
