@@ -63,13 +63,15 @@ function panel(sign, mostRatio, high) {
   function update(ratio, clip, advantage) {
     const size = sign * Math.abs(advantage), on = advantage * sign > 0;
     const place = (at) => [x(at), y(surrogate(at, clip, size).value)];
-    borders.replaceChildren(...border(1 - clip, "1−ε", clip), ...border(1, "1", clip), ...border(1 + clip, "1+ε", clip));
-    const sloped = sign > 0 ? [0, 1 + clip] : [1 - clip, mostRatio], flat = sign > 0 ? [1 + clip, mostRatio] : [0, 1 - clip];
-    const thick = (className, colour, more) => ({ stroke: `var(--c-${colour})`, "stroke-width": 3, ...more, class: className });
-    lines.replaceChildren(
-      line(x(0), y(0), x(mostRatio), y(mostRatio * size), { stroke: "var(--c-muted)", "stroke-width": 1.5, "stroke-dasharray": "2 3" }),
-      curve(sloped.map(place), thick("ig-sloped", "blue", {})),
-      curve(flat.map(place), thick("ig-flat", "vermillion", { "stroke-dasharray": "7 4" })));
+    const marks = [[1 - clip, "1−ε"], [1, "1"], [1 + clip, "1+ε"]];
+    borders.replaceChildren(...marks.flatMap(([at, name]) => border(at, name, clip)));
+    const [left, right] = sign > 0 ? [[0, 1 + clip], [1 + clip, mostRatio]] : [[0, 1 - clip], [1 - clip, mostRatio]];
+    const [sloped, flat] = sign > 0 ? [left, right] : [right, left];
+    const dashed = { stroke: "var(--c-vermillion)", "stroke-width": 3, "stroke-dasharray": "7 4" };
+    const plain = { stroke: "var(--c-muted)", "stroke-width": 1.5, "stroke-dasharray": "2 3" };
+    lines.replaceChildren(line(x(0), y(0), x(mostRatio), y(mostRatio * size), plain),
+      curve(sloped.map(place), { class: "ig-sloped", stroke: "var(--c-blue)", "stroke-width": 3 }),
+      curve(flat.map(place), { class: "ig-flat", ...dashed }));
     node.classList.toggle("ig-idle", !on);
     const [cx, cy] = place(ratio);
     setAll(here, { visibility: on ? "visible" : "hidden", cx: cx.toFixed(1), cy: cy.toFixed(1) });

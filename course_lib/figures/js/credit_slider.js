@@ -1,4 +1,6 @@
-import { make, title, controls, columns, facts, numbered, range, sum, argmax, signed, visible, quoted, figure } from "./shared.js";
+import {
+  make, title, controls, columns, facts, numbered, range, sum, argmax, signed, visible, quoted, figure,
+} from "./shared.js";
 
 // r_t: the price of KL at every token, and the score on top at the last one.
 export function tokenRewards({ logp, ref_logp, score }, beta) {

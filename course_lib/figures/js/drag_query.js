@@ -1,5 +1,5 @@
 import { softmax, make, title, controls, columns, bars, shares, legend, sum, argmax, figure } from "./shared.js";
-import { picture, line, setAll } from "./svg.js";
+import { line, setAll } from "./svg.js";
 
 // Scores of a query [x, y] for every key. Dot products of d random components grow like √d: with d > 2 the
 // plane's product is stretched by √(d / 2), so the picture saturates as d dimensions would.
@@ -42,8 +42,8 @@ export default figure(({ state, change, slider, checkbox, select, summary }) => 
     ["●", "vermillion", "query"], ["◆", "purple", "output"]);
   const knobs = controls(axis("Query →", 0), axis("Query ↑", 1), checkbox("scaled", { label: "divide by √d" }),
     select("d", { label: "d =", options: sizes }));
-  const parts = [title("Drag the query"), columns(make("div", {}, plane, signs), make("div", {}, rows, knobs, summary))];
-  return { parts, draw };
+  const halves = columns(make("div", {}, plane, signs), make("div", {}, rows, knobs, summary));
+  return { parts: [title("Drag the query"), halves], draw };
 });
 
 function drawPlane(words, keys, values) {
@@ -60,15 +60,16 @@ function drawPlane(words, keys, values) {
     { class: "ig-handle", tabindex: 0, role: "slider", "aria-label": "Query, move with the arrow keys", ...reach },
     make("circle", { r: 24, fill: "var(--c-vermillion)", "fill-opacity": 0.2 }),
     make("circle", { r: 9, fill: "var(--c-vermillion)", ...paper }));
-  const node = make("svg",
-    { viewBox: `0 0 ${SIZE} ${SIZE}`, class: "ig-plane", style: "max-width:400px", role: "group", "aria-label": "Plane of keys, query and output" },
+  const name = { role: "group", "aria-label": "Plane of keys, query and output" };
+  const node = make("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, class: "ig-plane", style: "max-width:400px", ...name },
     frame, line(0, cy, SIZE, cy, grid), line(cx, 0, cx, SIZE, grid), ...arrows.map((a) => a.node), ...places, query,
     ...keys.map((key, i) => label(key, words[i])), output, handle);
 
   function update(q, out, weights) {
     const [x, y] = toPixel(q), [ox, oy] = toPixel(out);
     query.point(q);
-    setAll(handle, { transform: `translate(${x} ${y})`, "aria-valuetext": q.map(two).join(", "), "aria-valuenow": q[0] });
+    setAll(handle, { transform: `translate(${x} ${y})` });
+    setAll(handle, { "aria-valuetext": q.map(two).join(", "), "aria-valuenow": q[0] });
     setAll(output, { transform: `translate(${ox} ${oy})` });
     arrows.forEach((a, i) => a.width(1.5 + 6 * weights[i]));
   }
@@ -104,7 +105,8 @@ const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDo
 function dragWith({ node, handle }, query, move) {
   const follow = (event) => {
     const box = node.getBoundingClientRect();
-    move(((event.clientX - box.left) / box.width - 0.5) * 2 * REACH, (0.5 - (event.clientY - box.top) / box.height) * 2 * REACH);
+    const across = (event.clientX - box.left) / box.width - 0.5, up = 0.5 - (event.clientY - box.top) / box.height;
+    move(across * 2 * REACH, up * 2 * REACH);
   };
   handle.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false }); // no scrolling
   handle.addEventListener("pointerdown", (event) => {

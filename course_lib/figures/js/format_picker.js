@@ -1,11 +1,20 @@
-import { softmax, make, title, note, controls, slider, area, button, bars, facts, whenNew, shares, sum, argmax, signed, count, figure } from "./shared.js";
+import {
+  softmax, make, title, note, controls, slider, area, button, bars, facts, whenNew, shares, sum, argmax, signed,
+  count, figure,
+} from "./shared.js";
 import { encode, tokenBytes, show } from "./tokens.js";
 
-const FORMS = { classification: "classification", entailment: "entailment", similarity: "similarity", multiple_choice: "multiple choice" };
 const FIELDS = {
-  classification: ["Text"], entailment: ["Premise", "Hypothesis"], similarity: ["Text a", "Text b"], multiple_choice: ["Document", "Question"],
+  classification: ["Text"],
+  entailment: ["Premise", "Hypothesis"],
+  similarity: ["Text a", "Text b"],
+  multiple_choice: ["Document", "Question"],
 };
+const FORMS = Object.keys(FIELDS).map((form) => [form, form.replace("_", " ")]);
 const SPECIAL = { start: "start", delimiter: "delimiter", extract: "extract", padding: "pad" };
+const PADDING = "At position −1 stands padding. Nothing was ever learned there, and its state depends on how long " +
+  "the other texts in the batch are.";
+const UNKNOWN = "This page cannot run the model and has no scores for these texts: set them yourself.";
 const MORE = 3; // tokens of padding that a longer text in the same batch would bring
 
 // The rows of a format, as lists of parts: a special token's name, or a text's place in the list of texts.
@@ -17,7 +26,7 @@ export function layout(form, texts) {
   return texts.slice(2).map((_, k) => pair([0, 1], k + 2));
 }
 
-// The rows in tokens: ids of the texts, names of the special tokens. A text begins with a space; an empty one is nothing.
+// The rows in tokens: ids of the texts, names of the special tokens. A text begins with a space; an empty one has none.
 export function rowsOf(form, texts, merges) {
   const ids = texts.map((text) => (text === "" ? [] : encode(" " + text, merges)));
   return layout(form, texts).map((row) => row.flatMap((part) => (typeof part === "number" ? ids[part] : [part])));
@@ -40,11 +49,13 @@ const nameOf = (form, texts) => JSON.stringify([form, ...texts]);
 
 export default figure(({ state, change, redraw, ask, refusal, radios, checkbox }) => {
   const { merges, n_ctx: nCtx, examples } = state, bytes = tokenBytes(merges);
-  const known = new Map(examples.filter((each) => each.scores).map((each) => [nameOf(each.form, each.texts), each.scores]));
+  const scoredOnes = examples.filter((each) => each.scores);
+  const known = new Map(scoredOnes.map(({ form, texts, scores }) => [nameOf(form, texts), scores]));
   const own = new Map(); // scores that the reader has set
   const numbers = facts(), added = facts(), result = bars("ig-answers"), said = note();
   const otherFields = whenNew(), otherRows = whenNew();
-  const strips = make("div", { className: "ig-strips" }), fields = make("div", { className: "ig-formats" }), buttons = controls();
+  const strips = make("div", { className: "ig-strips" }), fields = make("div", { className: "ig-formats" });
+  const buttons = controls();
   let inputs = [], moves = 0;
 
   const many = () => state.form === "multiple_choice";
@@ -88,7 +99,8 @@ export default figure(({ state, change, redraw, ask, refusal, radios, checkbox }
       (text) => change({ texts: state.texts.map((old, j) => (i === j ? text : old)) })));
     fields.replaceChildren(...inputs.map(({ node }) => node));
     buttons.replaceChildren(...(form === "similarity" ? [button("Swap a and b", swap)] : []),
-      ...(many() ? [button("Last answer first", lastFirst)] : []), button("Back to the example", () => change(beginning(state.form))));
+      ...(many() ? [button("Last answer first", lastFirst)] : []),
+      button("Back to the example", () => change(beginning(state.form))));
   }
 
   function strip(row, k, n) {
@@ -131,8 +143,7 @@ export default figure(({ state, change, redraw, ask, refusal, radios, checkbox }
     const empty = state.texts.some((text, i) => text.trim() === "" && !(many() && i === 1));
     return longest(rows) > nCtx ? `A row is longer than the model's ${nCtx} positions: shorten a text.`
       : empty ? "A text is empty: each needs at least one token."
-        : lost ? "At position −1 stands padding. Nothing was ever learned there, and its state depends on how long the other texts in the batch are."
-          : "";
+        : lost ? PADDING : "";
   }
 
   function draw() {
@@ -147,19 +158,21 @@ export default figure(({ state, change, redraw, ask, refusal, radios, checkbox }
     numbers.draw([["rows", rows.length], ["longest row", `${longest(rows)} of ${nCtx} tokens`],
       ["padding", shown.flat().filter((x) => x === "padding").length]]);
     const total = combine(form, scores), p = softmax(total);
-    added.draw(form === "similarity" && !lost ? [["both orders added:", ""], ...names.map((name, n) => [name, signed(total[n])])] : []);
+    const totals = [["both orders added:", ""], ...names.map((name, n) => [name, signed(total[n])])];
+    added.draw(form === "similarity" && !lost ? totals : []);
     result.draw(wrong ? [] : shares(names, p));
-    said.textContent = wrong || (mine ? "This page cannot run the model and has no scores for these texts: set them yourself."
-      : "Scores of a model that was fine-tuned in this chapter.");
+    said.textContent = wrong || (mine ? UNKNOWN : "Scores of a model that was fine-tuned in this chapter.");
     const over = many() ? "the answers" : "the labels", best = argmax(p);
-    return `${count(rows.length, "row")}. ${wrong || `The softmax over ${over} gives “${names[best]}” ${p[best].toFixed(3)}.`}`;
+    const words = wrong || `The softmax over ${over} gives “${names[best]}” ${p[best].toFixed(3)}.`;
+    return `${count(rows.length, "row")}. ${words}`;
   }
 
+  const places = [["extract", "at the extract token"], ["last", "at position −1"]];
   const parts = [
     title("Pick a format, and write your own sentences"),
-    radios("form", { legend: "Format", options: Object.entries(FORMS), also: beginning }), fields, buttons, refusal(),
+    radios("form", { legend: "Format", options: FORMS, also: beginning }), fields, buttons, refusal(),
     controls(checkbox("padded", { label: "Beside a longer text in one batch" }),
-      radios("place", { legend: "The head reads", options: [["extract", "at the extract token"], ["last", "at position −1"]] })),
+      radios("place", { legend: "The head reads", options: places })),
     strips, numbers, said, added, result,
   ];
   return { parts, draw };

@@ -16,8 +16,10 @@ export function ticks(low, high) {
 function signAt(i, x, y, properties) {
   const r = 5;
   if (i === 0) return make("circle", { cx: x, cy: y, r, ...properties });
-  if (i === 1) return make("rect", { x: x - r + 0.5, y: y - r + 0.5, width: 2 * r - 1, height: 2 * r - 1, ...properties });
-  const corners = i === 2 ? [[0, -r - 0.5], [r + 1, r + 0.5], [-r - 1, r + 0.5]] : [[0, -r - 1.5], [r + 1.5, 0], [0, r + 1.5], [-r - 1.5, 0]];
+  const square = { x: x - r + 0.5, y: y - r + 0.5, width: 2 * r - 1, height: 2 * r - 1 };
+  if (i === 1) return make("rect", { ...square, ...properties });
+  const triangle = [[0, -r - 0.5], [r + 1, r + 0.5], [-r - 1, r + 0.5]];
+  const corners = i === 2 ? triangle : [[0, -r - 1.5], [r + 1.5, 0], [0, r + 1.5], [-r - 1.5, 0]];
   return make("path", { d: `M${corners.map(([a, b]) => `${x + a} ${y + b}`).join("L")}Z`, ...properties });
 }
 
@@ -27,17 +29,20 @@ function chart(methods, which, name) {
   const all = policies.flatMap((p) => [p.end, ...p.run.map((moment) => moment.numbers)]);
   const ends = policies.flatMap(({ end, spread }) => [end[which] - spread[which - 1], end[which] + spread[which - 1]]);
   const ys = [...all.map((n) => n[which]), ...ends], far = 1.05 * Math.max(1, ...all.map((n) => n[0]));
-  const span = Math.max(...ys) - Math.min(...ys) || 1, low = Math.min(...ys) - 0.05 * span, high = Math.max(...ys) + 0.05 * span;
+  const least = Math.min(...ys), most = Math.max(...ys), span = most - least || 1;
+  const low = least - 0.05 * span, high = most + 0.05 * span;
   const x = (kl) => LEFT + (RIGHT - LEFT) * Math.sqrt(kl / far), y = scale(high, low, TOP, BOTTOM);
   const place = (numbers) => [x(numbers[0]), y(numbers[which])];
 
   const heights = ticks(low, high).flatMap((value) =>
     [rule(LEFT, RIGHT, y(value)), text(LEFT - 6, y(value) + 4, "end", String(value).replace("-", "−"))]);
   const widths = ticks(0, Math.sqrt(far)).map((root) => root ** 2).flatMap((kl) => [
-    line(x(kl), BOTTOM, x(kl), BOTTOM + 4, { stroke: "var(--c-muted)" }), text(x(kl), BOTTOM + 17, "middle", String(+kl.toFixed(2))),
+    line(x(kl), BOTTOM, x(kl), BOTTOM + 4, { stroke: "var(--c-muted)" }),
+    text(x(kl), BOTTOM + 17, "middle", String(+kl.toFixed(2))),
   ]);
   const axes = make("g", {}, ...heights, ...widths, rule(LEFT, RIGHT, BOTTOM, { stroke: "var(--c-muted)" }),
-    text((LEFT + RIGHT) / 2, HEIGHT - 6, "middle", "KL in nats per answer"), make("text", { x: 0, y: 13, style: "font-weight:700" }, name));
+    text((LEFT + RIGHT) / 2, HEIGHT - 6, "middle", "KL in nats per answer"),
+    make("text", { x: 0, y: 13, style: "font-weight:700" }, name));
 
   const still = make("g"), moving = make("g");
   methods.forEach((method, i) => {
@@ -52,8 +57,9 @@ function chart(methods, which, name) {
 
   function update({ run }, numbers) {
     const [cx, cy] = place(numbers), way = run.map((moment) => place(moment.numbers));
-    moving.replaceChildren(...(run.length ? [curve(way, { stroke: "var(--c-ink)", "stroke-width": 1.3, class: "ig-run" })] : []),
-      make("circle", { cx, cy, r: 9, fill: "none", stroke: "var(--c-vermillion)", "stroke-width": 3, class: "ig-here" }));
+    const ring = { r: 9, fill: "none", stroke: "var(--c-vermillion)", "stroke-width": 3, class: "ig-here" };
+    const trace = curve(way, { stroke: "var(--c-ink)", "stroke-width": 1.3, class: "ig-run" });
+    moving.replaceChildren(...(run.length ? [trace] : []), make("circle", { cx, cy, ...ring }));
   }
   return { node: picture(WIDTH, HEIGHT, {}, axes, still, moving), update };
 }
@@ -69,20 +75,25 @@ export default figure(({ state, slider, radios }) => {
     const [kl, score, truth] = moment ? moment.numbers : policy.end;
     for (const each of charts) each.update(policy, [kl, score, truth]);
     const spread = (which) => (!moment && policy.spread[which] ? ` ± ${signed(policy.spread[which])}` : "");
-    numbers.draw([["KL", signed(kl)], ["score", signed(score) + spread(0)], ["true utility", signed(truth) + spread(1)]]);
-    const said = !moment ? policy.answers : moment.answer || moment.prompt ? [[moment.prompt, moment.answer, null]] : [];
+    const values = [signed(score) + spread(0), signed(truth) + spread(1)];
+    numbers.draw([["KL", signed(kl)], ["score", values[0]], ["true utility", values[1]]]);
+    const then = moment && (moment.answer || moment.prompt) ? [[moment.prompt, moment.answer, null]] : [];
+    const said = moment ? then : policy.answers;
     const when = moment ? "One of its answers at this moment:" : "Some of its answers, and what each is worth:";
     heard.textContent = said.length ? when : "";
     answers.replaceChildren(...said.map(([prompt, answer, worth]) => make("li", {}, make("span", {}, prompt),
       make("b", {}, answer || "(nothing)"), ...(worth === null ? [] : [make("small", {}, signed(worth))]))));
     const name = here().name + (policies().length > 1 ? ` with ${here().knob} = ${policy.setting}` : "");
-    return `${name}, ${moment ? `iteration ${moment.iteration}` : "at the end"}: ${signed(kl)} nats away from where it began, ` +
-      `the reward model gives it ${signed(score)}, and it is truly worth ${signed(truth)}.`;
+    return `${name}, ${moment ? `iteration ${moment.iteration}` : "at the end"}: ` +
+      `${signed(kl)} nats away from where it began, the reward model gives it ${signed(score)}, ` +
+      `and it is truly worth ${signed(truth)}.`;
   }
 
   const parts = [
     title("Choose a method, and how far it goes"),
-    radios("method", { legend: "Method", options: numbered(methods, ({ name }) => name), also: () => ({ setting: 0, at: -1 }) }),
+    radios("method", {
+      legend: "Method", options: numbered(methods, ({ name }) => name), also: () => ({ setting: 0, at: -1 }),
+    }),
     slider("setting", {
       label: () => here().knob, min: 0, max: () => policies().length - 1, step: 1, spoken: (i) => policies()[i].setting,
       when: () => policies().length > 1,

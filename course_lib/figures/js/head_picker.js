@@ -1,4 +1,7 @@
-import { make, title, note, mono, controls, facts, choice, question, onHover, whenNew, numbered, range, sum, heat, short, signed, visible, quoted, figure } from "./shared.js";
+import {
+  make, title, note, mono, controls, facts, choice, question, onHover, whenNew, numbered, range, sum, heat, short,
+  signed, visible, quoted, figure,
+} from "./shared.js";
 
 // Weights of one head at one query, [query + 1], from bytes without what is masked; head H is the mean of all.
 export function weightsAt({ bytes, layers, heads, tokens }, layer, head, query) {
@@ -12,7 +15,8 @@ export function weightsAt({ bytes, layers, heads, tokens }, layer, head, query) 
 }
 
 export function unpack(look) {
-  return { ...look, scores: Object.fromEntries(look.scores), bytes: Uint8Array.from(atob(look.weights), (c) => c.charCodeAt(0)) };
+  const bytes = Uint8Array.from(atob(look.weights), (c) => c.charCodeAt(0));
+  return { ...look, scores: Object.fromEntries(look.scores), bytes };
 }
 
 export default figure(({ state, live, change, ask, refusal, slider, radios }) => {
@@ -28,9 +32,10 @@ export default figure(({ state, live, change, ask, refusal, slider, radios }) =>
   const grid = choice({ label: "Head", className: "ig-heads", columns: width },
     (i) => change({ head: i % width, layer: Math.floor(i / width) }));
   grid.node.style.setProperty("--columns", width);
-  const top = [make("span"), ...range(width).map((h) => make("span", { className: "ig-top" }, h < heads ? `head ${h}` : "all"))];
+  const above = range(width).map((h) => make("span", { className: "ig-top" }, h < heads ? `head ${h}` : "all"));
   const cells = grid.fill(range(layers * width).map(() => [make("span")]), {}, (buttons) => [
-    ...top, ...buttons.flatMap((one, i) => (i % width ? [one] : [make("span", {}, `layer ${i / width}`), one])),
+    make("span"), ...above,
+    ...buttons.flatMap((one, i) => (i % width ? [one] : [make("span", {}, `layer ${i / width}`), one])),
   ]);
   const chips = choice({ label: "Token that looks", className: "ig-chips ig-hover" }, (query) => change({ query }));
 
@@ -76,22 +81,27 @@ export default figure(({ state, live, change, ask, refusal, slider, radios }) =>
       [`without ${one ? "this head" : "these heads"}`, p(look.p_without[layer][head][query])],
     ];
     next.draw(after.length ? after : [["the text ends here", ""]]);
-    const best = weights.map((w, j) => [w, j]).sort((a, b) => b[0] - a[0] || b[1] - a[1]).slice(0, 3).filter(([w]) => w > 0);
+    const order = weights.map((w, j) => [w, j]).sort((a, b) => b[0] - a[0] || b[1] - a[1]);
+    const best = order.slice(0, 3).filter(([w]) => w > 0);
     return `From ${from}, ${name} ${one ? "gives" : "give"} most to ` +
       best.map(([w, j]) => `${quoted(look.tokens[j])} at ${j} (${w.toFixed(2)})`).join(", ") + "." +
-      (after.length ? ` The next token, ${quoted(following)}, is expected with ${after[0][1]}, ${after[1][0]} with ${after[1][1]}.` : "");
+      (after.length ? ` The next token, ${quoted(following)}, is expected with ${after[0][1]}, ` +
+        `${after[1][0]} with ${after[1][1]}.` : "");
   }
 
   const given = () => state.looks, several = () => given().length > 1;
   const pick = state.stepped
-    ? slider("look", { label: state.stepped, min: 0, max: given().length - 1, step: 1, spoken: (i) => given()[i].name, when: several })
+    ? slider("look", {
+      label: state.stepped, min: 0, max: given().length - 1, step: 1, spoken: (i) => given()[i].name, when: several,
+    })
     : radios("look", {
       legend: "Text", options: () => numbered(given(), ({ name }) => name), when: several,
       also: (i) => ({ query: given()[i].tokens.length - 1 }),
     });
   const field = { label: "Your own text", placeholder: "Your own text", send: "Read it" };
   const parts = [
-    title("Pick a head, then a token"), controls(pick), ...(live && !state.stepped ? [question(field, ask), refusal()] : []),
+    title("Pick a head, then a token"), controls(pick),
+    ...(live && !state.stepped ? [question(field, ask), refusal()] : []),
     radios("shade", { legend: "Shade by", options: names.map((name) => [name, name]) }),
     grid, numbers, caption, chips, next,
   ];

@@ -1,4 +1,7 @@
-import { softmax, floats, title, note, controls, bars, matrix, shares, numbered, range, sum, argmax, heat, short, visible, figure } from "./shared.js";
+import {
+  softmax, floats, title, note, controls, bars, matrix, shares, numbered, range, sum, argmax, heat, short, visible,
+  figure,
+} from "./shared.js";
 
 // Weights [T, T] of one head, from raw scores [H, T, T] that know no mask; head −1 is the mean of all heads.
 export function weights(scores, tokens, head, causal) {
@@ -19,7 +22,8 @@ function headWeights(scores, tokens, causal) {
 export default figure(({ state, change, radios, checkbox }) => {
   const names = state.tokens.map(visible), n = names.length, scores = floats(state.scores);
   const heads = numbered(state.head_names, (name) => name), rows = bars(), caption = note();
-  const map = matrix({ corner: "query ↓\nkey →", className: `ig-map${n > 6 ? " ig-many" : ""}`, n }, (row) => change({ row }));
+  const table = { corner: "query ↓\nkey →", className: `ig-map${n > 6 ? " ig-many" : ""}`, n };
+  const map = matrix(table, (row) => change({ row }));
 
   function draw() {
     const { head, causal, row } = state, attention = weights(scores, n, head, causal);

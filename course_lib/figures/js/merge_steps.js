@@ -13,7 +13,8 @@ export default figure(({ state, slider, area }) => {
 
   function mergeLine(step) {
     if (!step) return ["No merge yet: 256 tokens, one for each byte."];
-    const code = (token) => make("code", { className: "ig-mono" }, show(bytes[token])), [a, b] = merges[step - 1].map(code);
+    const code = (token) => make("code", { className: "ig-mono" }, show(bytes[token]));
+    const [a, b] = merges[step - 1].map(code);
     const seen = counts.length ? `, seen ${counts[step - 1].toLocaleString("en")} times in training` : "";
     return [`Merge ${step}: `, a, " + ", b, " → ", code(255 + step), seen];
   }
@@ -26,10 +27,12 @@ export default figure(({ state, slider, area }) => {
     const each = ids.length ? (size / ids.length).toFixed(2) : "–";
     numbers.draw([["tokens", ids.length], ["bytes", size], ["bytes per token", each], ["vocabulary", 256 + step]]);
     return `After ${step} merges the text takes ${ids.length} tokens for ${size} bytes.` +
-      (step ? ` The newest token, “${show(bytes[newest])}”, stands in it ${count(found, "time")}.` : " Every byte is a token.");
+      (step ? ` The newest token, “${show(bytes[newest])}”, stands in it ${count(found, "time")}.`
+        : " Every byte is a token.");
   }
 
-  const knob = slider("step", { label: "Merges", min: 0, max: merges.length, step: 1, spoken: (n) => `${n} of ${merges.length}` });
+  const spoken = (n) => `${n} of ${merges.length}`;
+  const knob = slider("step", { label: "Merges", min: 0, max: merges.length, step: 1, spoken });
   const field = area("text", { label: "Your own text", rows: 2, maxLength: 2000, className: "ig-mono" });
   return { parts: [title("Merge by merge"), knob, merge, chips, numbers, field], draw };
 });

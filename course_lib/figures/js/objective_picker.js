@@ -1,9 +1,15 @@
-import { make, title, note, mono, facts, button, matrix, range, visible, quoted, figure } from "./shared.js";
+import { make, title, note, mono, facts, button, matrix, range, sum, visible, quoted, figure } from "./shared.js";
 
-const NAMES = { autoregressive: "autoregressive", masked: "masked (autoencoding)", prefix: "prefix", "encoder-decoder": "encoder and decoder" };
+const NAMES = {
+  autoregressive: "autoregressive",
+  masked: "masked (autoencoding)",
+  prefix: "prefix",
+  "encoder-decoder": "encoder and decoder",
+};
 const START = "<start>";
 const HOW = {
-  masked: "Press a token: it is chosen and becomes [MASK], then a random one, then itself again (and is asked for all the same), then it is left alone.",
+  masked: "Press a token: it is chosen and becomes [MASK], then a random one, then itself again (and is asked " +
+    "for all the same), then it is left alone.",
   other: "Above, what each position reads; below it, what it is asked for.",
 };
 
@@ -15,7 +21,9 @@ export function plan(objective, tokens, prefix, fates, anything) {
     const inputs = tokens.map((token, i) => [token, "[MASK]", anything, token][fates[i]]);
     return { inputs, targets: tokens.map((token, i) => (fates[i] ? token : null)), sees: () => true };
   }
-  if (objective === "prefix") return { inputs: tokens, targets: next.map((token, i) => (i < prefix - 1 ? null : token)), sees: given };
+  if (objective === "prefix") {
+    return { inputs: tokens, targets: next.map((token, i) => (i < prefix - 1 ? null : token)), sees: given };
+  }
   const inputs = tokens.map((token, i) => (i < prefix ? token : i === prefix ? START : tokens[i - 1]));
   return { inputs, targets: tokens.map((token, i) => (i < prefix ? null : token)), sees: given };
 }
@@ -44,7 +52,8 @@ export default figure(({ state, change, slider, radios }) => {
   }
 
   function draw() {
-    const { objective, prefix, row } = state, { inputs, targets, sees } = plan(objective, tokens, prefix, state.fates, anything);
+    const { objective, prefix, row, fates } = state;
+    const { inputs, targets, sees } = plan(objective, tokens, prefix, fates, anything);
     how.textContent = HOW[objective] ?? HOW.other;
     chips.forEach((chip, i) => drawChip(chip, i, inputs[i], targets[i]));
     map.update(inputs.map(visible), row, (cell, i, j) => {
@@ -55,19 +64,19 @@ export default figure(({ state, change, slider, radios }) => {
     });
     map.rows.forEach((line, i) => line.classList.toggle("ig-half", objective === "encoder-decoder" && i === prefix));
     const seenBy = (i) => range(n).filter((j) => sees(i, j)).length, seen = seenBy(row);
-    const scored = targets.filter((target) => target !== null).length, pairs = range(n).reduce((all, i) => all + seenBy(i), 0);
+    const scored = targets.filter((target) => target !== null).length, pairs = sum(range(n).map(seenBy));
     numbers.draw([["positions scored", `${scored} of ${n}`], ["pairs that see each other", `${pairs} of ${n * n}`]]);
     const side = seen === n ? "all positions, on both sides" : `${seen} of ${n} positions`;
     const asked = targets[row] === null ? "is not scored" : `is asked for ${quoted(targets[row])}`;
     return `${NAMES[objective]}: position ${row} reads ${quoted(inputs[row])}, sees ${side}, and ${asked}.`;
   }
 
-  const strip = { className: "ig-chips ig-objective", role: "group", "aria-label": "What each position reads, and is asked for" };
+  const label = "What each position reads, and is asked for";
+  const strip = { className: "ig-chips ig-objective", role: "group", "aria-label": label };
+  const two = () => ["prefix", "encoder-decoder"].includes(state.objective);
   const parts = [
     title("Pick an objective"), radios("objective", { legend: "Objective", options: Object.entries(NAMES) }),
-    slider("prefix", {
-      label: "Tokens that are given", min: 1, max: n - 1, step: 1, when: () => ["prefix", "encoder-decoder"].includes(state.objective),
-    }),
+    slider("prefix", { label: "Tokens that are given", min: 1, max: n - 1, step: 1, when: two }),
     make("div", strip, ...chips), how, map, numbers,
   ];
   return { parts, draw };

@@ -3,7 +3,7 @@ import { make, title, controls, facts, button, sum, figure } from "./shared.js";
 const COLOURS = { embeddings: "amber", attention: "blue", MLP: "green", LayerNorm: "purple" };
 
 // Squarified treemap (Bruls, Huizing and van Wijk 2000): cut a rectangle into areas in proportion to the values, as
-// square as can be. Rows are filled along the shorter side, the largest values first; gives { x, y, w, h } in their order.
+// square as can be. Rows are filled along the shorter side, the largest values first; gives { x, y, w, h } in order.
 export function squarify(values, { x, y, w, h }) {
   const rects = values.map(() => ({ x, y, w: 0, h: 0 }));
   const order = values.map((_, i) => i).filter((i) => values[i] > 0).sort((a, b) => values[b] - values[a] || a - b);
@@ -11,7 +11,8 @@ export function squarify(values, { x, y, w, h }) {
   while (order.length) {
     const unit = (w * h) / left, side = Math.min(w, h);
     let n = 1;
-    while (n < order.length && worst(order.slice(0, n + 1), values, unit, side) <= worst(order.slice(0, n), values, unit, side)) n++;
+    const ratio = (many) => worst(order.slice(0, many), values, unit, side);
+    while (n < order.length && ratio(n + 1) <= ratio(n)) n++;
     const row = order.splice(0, n), total = sum(row.map((i) => values[i])), depth = (total * unit) / side;
     let along = 0;
     for (const i of row) {
@@ -53,7 +54,8 @@ export function inUnits(bytes) {
 }
 
 export default figure(({ state, change, radios, select }) => {
-  const { models, dtypes } = state, parts = state.parts.map(([name, kind, task, formula]) => ({ name, kind, task, formula }));
+  const { models, dtypes } = state;
+  const parts = state.parts.map(([name, kind, task, formula]) => ({ name, kind, task, formula }));
   const kinds = parts.map((part) => part.kind), all = facts(), one = facts();
   const look = ({ kind }) => ({ className: `ig-tile ig-tile-${kind}`, style: `--tile:var(--c-${COLOURS[kind]})` });
   const picks = (node, { name }, ...events) => {
@@ -77,16 +79,19 @@ export default figure(({ state, change, radios, select }) => {
     const bytes = state.bytes_each[dtypes.indexOf(state.dtype)], { name, task, formula } = parts[chosen()];
     layout(counts, kinds).forEach((rect, i) => drawPart(i, rect, counts[i], counts[i] / total));
     nameTiles();
-    all.draw([["all", `${whole(total)} parameters`], ["in memory", inUnits(total * bytes)], ["exactly", `${whole(total * bytes)} bytes`]]);
-    one.draw(n ? [[name, task], ["formula", formula], ["parameters", whole(n)], ["share", shareOf(n / total)], ["bytes", whole(n * bytes)]]
-      : [[name, "this model has none"]]);
+    const exactly = `${whole(total * bytes)} bytes`;
+    all.draw([["all", `${whole(total)} parameters`], ["in memory", inUnits(total * bytes)], ["exactly", exactly]]);
+    const sizes = [["parameters", whole(n)], ["share", shareOf(n / total)], ["bytes", whole(n * bytes)]];
+    one.draw(n ? [[name, task], ["formula", formula], ...sizes] : [[name, "this model has none"]]);
     return `${state.model}: ${whole(total)} parameters, ${inUnits(total * bytes)} in ${state.dtype}. ` +
-      (n ? `${name}, ${task}: ${whole(n)} parameters, ${shareOf(n / total)}, ${whole(n * bytes)} bytes.` : `It has no ${name} (${task}).`);
+      (n ? `${name}, ${task}: ${whole(n)} parameters, ${shareOf(n / total)}, ${whole(n * bytes)} bytes.`
+        : `It has no ${name} (${task}).`);
   }
 
   function drawPart(i, { x, y, w, h }, n, p) {
     const [, , number, share] = buttons[i].children;
-    Object.assign(tiles[i].style, { left: `${100 * x}%`, top: `${100 * y}%`, width: `${100 * w}%`, height: `${100 * h}%` });
+    const [left, top, width, height] = [x, y, w, h].map((share) => `${100 * share}%`);
+    Object.assign(tiles[i].style, { left, top, width, height });
     tiles[i].classList.toggle("ig-picked", i === chosen());
     tiles[i].hidden = buttons[i].hidden = n === 0;
     buttons[i].setAttribute("aria-pressed", i === chosen());
@@ -110,7 +115,8 @@ export default figure(({ state, change, radios, select }) => {
   new ResizeObserver(nameTiles).observe(map);
   const list = make("div", { className: "ig-parts", role: "group", "aria-label": "Components" }, ...buttons);
   const shown = [
-    title("Where the parameters are"), radios("model", { legend: "Model", options: models.map((name) => [name, name]) }),
+    title("Where the parameters are"),
+    radios("model", { legend: "Model", options: models.map((name) => [name, name]) }),
     controls(select("dtype", { label: "Numbers as", options: dtypes }), all),
     make("div", { className: "ig-treemap-and-parts" }, map, list), one,
   ];

@@ -1,4 +1,6 @@
-import { make, title, note, controls, columns, newId, facts, button, whenNew, range, sum, count, signed, figure } from "./shared.js";
+import {
+  make, title, note, controls, columns, newId, facts, button, whenNew, range, sum, count, signed, figure,
+} from "./shared.js";
 import { scale, line, rule, text, setAll } from "./svg.js";
 
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
@@ -102,9 +104,11 @@ const WIDE = 320, HIGH = 190, ENDS = 4;
 
 // The curve from margin to probability; a dot for each pair of a ranking.
 function sigmoidCurve() {
-  const x = scale(-ENDS, ENDS, 14, WIDE - 14), y = scale(0, 1, 150, 20), dots = make("g"), name = make("title", { id: newId() });
+  const x = scale(-ENDS, ENDS, 14, WIDE - 14), y = scale(0, 1, 150, 20);
+  const dots = make("g"), name = make("title", { id: newId() });
   const at = range(81).map((i) => -ENDS + (2 * ENDS * i) / 80), axis = { class: "ig-axis" };
-  const node = make("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, class: "ig-curve", role: "img", "aria-labelledby": name.id },
+  const named = { role: "img", "aria-labelledby": name.id };
+  const node = make("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, class: "ig-curve", ...named },
     name, rule(x(-ENDS), x(ENDS), y(0), axis), line(x(0), y(0), x(0), y(1), { ...axis, "stroke-dasharray": "3 3" }),
     make("polyline", { points: at.map((m) => `${x(m)},${y(sigmoid(m))}`).join(" "), class: "ig-sigmoid" }),
     ...[-ENDS, 0, ENDS].map((m) => text(x(m), y(0) + 16, "middle", String(m).replace("-", "−"))),
@@ -119,7 +123,8 @@ function sigmoidCurve() {
 
   function draw(margins) {
     const right = margins.filter((m) => m > 0).length, pairs = count(margins.length, "pair");
-    name.textContent = `The curve from margin to probability, with ${pairs} on it, ${right} to the right of the middle.`;
+    name.textContent = `The curve from margin to probability, with ${pairs} on it, ` +
+      `${right} to the right of the middle.`;
     dots.replaceChildren(...margins.map(mark));
   }
   return { node, draw };
@@ -139,7 +144,8 @@ function ranking(moved) {
   }
 
   function mark(goal) {
-    rows.forEach((row, j) => { row.node.dataset.drop = goal?.j === j ? ["above", "tie", "below"][goal.where + 1] : ""; });
+    const where = goal && ["above", "tie", "below"][goal.where + 1];
+    rows.forEach((row, j) => { row.node.dataset.drop = goal?.j === j ? where : ""; });
   }
 
   function drag(handle, i) {
@@ -166,7 +172,9 @@ function ranking(moved) {
     rows = answers.map((words, i) => {
       const place = make("span", { className: "ig-place", title: "Drag" });
       const [up, down] = [[-1, "▲", "better"], [1, "▼", "worse"]].map(([way, sign, word]) => {
-        const step = button(sign, () => { if (step.getAttribute("aria-disabled") !== "true") moved(press(ranks, i, way)); });
+        const step = button(sign, () => {
+          if (step.getAttribute("aria-disabled") !== "true") moved(press(ranks, i, way));
+        });
         step.setAttribute("aria-label", `${word}: ${words}`);
         return step;
       });
@@ -185,7 +193,8 @@ function ranking(moved) {
       if (node.contains(focused)) focused.focus();
     }
     rows.forEach((row, i) => {
-      const ahead = ranks.filter((rank) => rank < ranks[i]).length, mates = ranks.filter((rank) => rank === ranks[i]).length;
+      const ahead = ranks.filter((rank) => rank < ranks[i]).length;
+      const mates = ranks.filter((rank) => rank === ranks[i]).length;
       row.place.textContent = `${mates > 1 ? "=" : ""}${ahead + 1}`;
       setAll(row.up, { "aria-disabled": mates === 1 && ranks[i] === 0 });
       setAll(row.down, { "aria-disabled": mates === 1 && ranks[i] === last });
@@ -194,12 +203,15 @@ function ranking(moved) {
   return { node, fill, draw };
 }
 
+const TIED = "All answers are tied: there is no pair to learn from, and every weight is 0. Move an answer up or down.";
+
 export default figure(({ state, change, radios }) => {
   const { prompts, features, ridge } = state, held = prompts.findIndex((prompt) => prompt.held_out), other = whenNew();
   const numbers = facts(), learned = facts(), weights = leaningBars(features), plot = sigmoidCurve();
   let n = 0;
   const names = prompts.map((prompt, i) => [i, prompt.held_out ? "held out" : String((n += 1))]);
-  const asked = make("p", { className: "ig-asked" }), guess = make("ol", { className: "ig-guess", "aria-label": "The model's order" });
+  const asked = make("p", { className: "ig-asked" });
+  const guess = make("ol", { className: "ig-guess", "aria-label": "The model's order" });
   const set = (ranks) => change({ ranks: state.ranks.map((old, i) => (i === state.prompt ? ranks : old)) });
   const list = ranking(set), tie = button("All tied", () => set(prompts[state.prompt].answers.map(() => 0)));
   const copy = button("As a labeler did", () => set(prompts[state.prompt].labeler));
@@ -215,7 +227,8 @@ export default figure(({ state, change, radios }) => {
   function agreement(pairs, labeler) {
     if (!labeler.length) return [];
     const both = pairs.filter(([a, b]) => labeler[a] !== labeler[b]);
-    return [["you and a labeler agree on", `${both.filter(([a, b]) => labeler[a] < labeler[b]).length} of ${both.length}`]];
+    const same = both.filter(([a, b]) => labeler[a] < labeler[b]);
+    return [["you and a labeler agree on", `${same.length} of ${both.length}`]];
   }
 
   function drawGuess(rewards) {
@@ -226,31 +239,35 @@ export default figure(({ state, change, radios }) => {
   }
 
   function draw() {
-    const i = state.prompt, { answers, labeler, held_out: test } = prompts[i], ranks = state.ranks[i], mine = pairsOf(ranks);
+    const i = state.prompt, { answers, labeler, held_out: test } = prompts[i];
+    const ranks = state.ranks[i], mine = pairsOf(ranks);
     other(i, fill);
     list.draw(ranks);
     const pairs = differences(prompts, state.ranks), w = fit(pairs, features.length, ridge);
     const rewards = prompts.map((each) => each.features.map((f) => inner(w, f)));
     const margins = mine.map(([a, b]) => rewards[i][a] - rewards[i][b]), right = margins.filter((m) => m > 0).length;
     const all = (answers.length * (answers.length - 1)) / 2, tied = all - mine.length;
-    numbers.draw([["answers", answers.length], ["pairs", all], ["tied", tied], [test ? "to test on" : "to learn from", mine.length],
-      ["right", `${right} of ${mine.length}`], ...agreement(mine, labeler)]);
+    numbers.draw([["answers", answers.length], ["pairs", all], ["tied", tied],
+      [test ? "to test on" : "to learn from", mine.length], ["right", `${right} of ${mine.length}`],
+      ...agreement(mine, labeler)]);
     weights.draw(w);
     plot.draw(margins);
     const loss = pairs.length ? lossOf(pairs, w).toFixed(3) : "none";
     learned.draw([["pairs in all rankings", pairs.length], ["loss", loss], ["at a tie", Math.LN2.toFixed(3)]]);
     const first = drawGuess(rewards[held]);
-    if (!pairs.length) return "All answers are tied: there is no pair to learn from, and every weight is 0. Move an answer up or down.";
-    return `Prompt ${names[i][1]}: ${count(mine.length, "pair")} ordered, ${tied} tied; the model has ${right} right. ` +
-      `On the held-out prompt it prefers: ${first}`;
+    if (!pairs.length) return TIED;
+    return `Prompt ${names[i][1]}: ${count(mine.length, "pair")} ordered, ${tied} tied; ` +
+      `the model has ${right} right. On the held-out prompt it prefers: ${first}`;
   }
 
+  const order = `The model's order of the held-out answers to: “${prompts[held].text}”`;
   const parts = [
-    title("Rank the answers by hand"), radios("prompt", { legend: "Prompt", options: names }), asked, list, controls(tie, copy), numbers,
+    title("Rank the answers by hand"), radios("prompt", { legend: "Prompt", options: names }), asked, list,
+    controls(tie, copy), numbers,
     columns(make("div", {}, note("What your ranking makes of a reward: weights"), weights),
       make("div", {}, note("Pairs of this prompt: ● right, ■ wrong"), plot)),
     learned,
-    note(`The model's order of the held-out answers to: “${prompts[held].text}”, and the chance that it gives each against the first`),
+    note(`${order}, and the chance that it gives each against the first`),
     guess,
   ];
   return { parts, draw };

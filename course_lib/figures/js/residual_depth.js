@@ -21,13 +21,15 @@ export default figure(({ state, change, slider }) => {
     question.textContent = `What comes after ${token}, read at layer ${layer}`;
     rows.draw(shares(ids.map((id) => visible(vocabulary[id])), p, ids.indexOf(answer)));
     norms.update(norm, layer);
-    return `Read at layer ${layer}, the best guess after ${token} is ${quoted(vocabulary[ids[0]])} with ${p[0].toFixed(3)}; ` +
-      `the last layer says ${quoted(vocabulary[answer])}. The residual stream's norm is ${norm[layer].toFixed(2)}.`;
+    return `Read at layer ${layer}, the best guess after ${token} is ${quoted(vocabulary[ids[0]])} with ` +
+      `${p[0].toFixed(3)}; the last layer says ${quoted(vocabulary[answer])}. ` +
+      `The residual stream's norm is ${norm[layer].toFixed(2)}.`;
   }
 
   const spoken = (layer) => (layer === 0 ? "0 (embedding)" : `${layer} of ${layers}`);
   const parts = [
-    title("The answer by depth"), make("div", { className: "ig-chips", role: "group", "aria-label": "Position" }, ...chips),
+    title("The answer by depth"),
+    make("div", { className: "ig-chips", role: "group", "aria-label": "Position" }, ...chips),
     slider("layer", { label: "Layer", min: 0, max: layers, step: 1, spoken }), question, rows,
     note("Norm of the residual stream at this position, by layer"), norms,
   ];
@@ -38,7 +40,8 @@ const WIDTH = 380, HEIGHT = 110, LEFT = 34, RIGHT = WIDTH - 10, TOP = 12, BOTTOM
 
 function drawNorms(layers) {
   const way = make("polyline", { fill: "none", stroke: "var(--c-green)", "stroke-width": 2.5 });
-  const dots = make("g"), labels = make("g"), x = scale(0, Math.max(1, layers), LEFT, RIGHT), every = Math.ceil(layers / 12);
+  const dots = make("g"), labels = make("g");
+  const x = scale(0, Math.max(1, layers), LEFT, RIGHT), every = Math.ceil(layers / 12);
 
   function update(norm, layer) {
     const most = Math.max(...norm, 1e-9), y = scale(0, most, BOTTOM, TOP);

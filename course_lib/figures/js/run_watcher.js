@@ -1,7 +1,9 @@
 import { make, title, note, controls, columns, facts, numbered, sample, signed, figure } from "./shared.js";
 import { picture, scale, rule, text, curve, dot, setAll } from "./svg.js";
 
-const CURVES = [["score", "Score", "mean score"], ["kl", "KL, nats per answer", "KL"], ["length", "Tokens per answer", "tokens"]];
+const CURVES = [
+  ["score", "Score", "mean score"], ["kl", "KL, nats per answer", "KL"], ["length", "Tokens per answer", "tokens"],
+];
 
 export default figure(({ state, slider, radios }) => {
   const { runs } = state, n = runs[0].prompts.length, numbers = facts();
@@ -15,13 +17,14 @@ export default figure(({ state, slider, radios }) => {
     asked.textContent = run.prompts[at];
     answer.textContent = run.answers[at];
     numbers.draw(CURVES.map(([key, , name]) => [name, signed(run[key][at])]));
-    return `${run.name}, iteration ${at + 1}: score ${signed(run.score[at])}, ${signed(run.kl[at])} nats from the reference, ` +
-      `${signed(run.length[at], 1)} tokens per answer.`;
+    return `${run.name}, iteration ${at + 1}: score ${signed(run.score[at])}, ` +
+      `${signed(run.kl[at])} nats from the reference, ${signed(run.length[at], 1)} tokens per answer.`;
   }
 
+  const options = numbered(runs, ({ name }) => name);
   const parts = [
     title("Whole runs, iteration by iteration"),
-    controls(radios("run", { legend: "Run", options: numbered(runs, ({ name }) => name), when: () => runs.length > 1 })),
+    controls(radios("run", { legend: "Run", options, when: () => runs.length > 1 })),
     slider("at", { label: "Iteration", min: 0, max: n - 1, step: 1, spoken: (i) => `${i + 1} of ${n}` }),
     columns(...charts), numbers, asked, answer,
   ];

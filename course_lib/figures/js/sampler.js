@@ -1,4 +1,7 @@
-import { softmax, entropy, uniform, make, controls, button, bars, facts, numbered, sample, temperatures, range, sum, visible, quoted, percent, figure } from "./shared.js";
+import {
+  softmax, entropy, uniform, make, controls, button, bars, facts, numbered, sample, temperatures, range, sum, visible,
+  quoted, percent, figure,
+} from "./shared.js";
 
 const SHOWN = 12, STEP = 0.001, ALL = 0;
 const COUNTS = [1, 2, 3, 4, 5, 8, 10, 20, 40, 100, ALL];
@@ -63,6 +66,7 @@ export function rowsByPath(parents, tokens) {
   return new Map(names.map((name, i) => [name, i]));
 }
 
+const NUCLEI = [["holtzman", "reaches p (Holtzman)"], ["openai", "within p (OpenAI)"]];
 const OVER = "The end-of-text token was drawn: the document is over.";
 const UNKNOWN = "The page holds no logits for this text: only those of the likeliest continuations fit into it. " +
   "Take the token back, or start again. With a running kernel the model is asked, and the text goes on.";
@@ -70,7 +74,10 @@ const UNKNOWN = "The page holds no logits for this text: only those of the likel
 export default figure(({ state, change, ask, slider, radios }) => {
   const { vocabulary, prompts, end } = state, places = rowsByPath(state.parents, state.tokens);
   const rows = bars("ig-wide"), numbers = facts(), text = sample();
-  const rules = () => ({ temperature: state.temperature, topK: state.top_k, topP: state.top_p, nucleus: state.nucleus });
+  const rules = () => {
+    const { temperature, top_k: topK, top_p: topP, nucleus } = state;
+    return { temperature, topK, topP, nucleus };
+  };
   const draws = button("Draw a token", () => {
     const { path, drawn, seed } = state, token = choose(cut(logitsHere(), rules()).after, uniform(seed, drawn));
     change({ drawn: drawn + 1, path: [...path, token] });
@@ -115,11 +122,11 @@ export default figure(({ state, change, ask, slider, radios }) => {
     radios("prompt", { legend: "Prompt", options: numbered(prompts), also: () => ({ path: [] }) }), text,
     controls(draws, back, again), slider("temperature", temperatures),
     slider("top_k", {
-      label: "top-k", min: 0, max: COUNTS.length - 1, step: 1, spoken: (i) => (COUNTS[i] === ALL ? "all" : String(COUNTS[i])),
+      label: "top-k", min: 0, max: COUNTS.length - 1, step: 1, spoken: (i) => String(COUNTS[i] || "all"),
       show: (k) => Math.max(0, COUNTS.indexOf(k)), read: (i) => COUNTS[i],
     }),
     slider("top_p", { label: "top-p", min: 0.01, max: 1, step: 0.01, spoken: (p) => (p < 1 ? p.toFixed(2) : "all") }),
-    radios("nucleus", { legend: "Nucleus", options: [["holtzman", "reaches p (Holtzman)"], ["openai", "within p (OpenAI)"]] }),
+    radios("nucleus", { legend: "Nucleus", options: NUCLEI }),
     rows, numbers,
   ];
   return { parts, draw };

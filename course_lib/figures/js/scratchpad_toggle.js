@@ -1,4 +1,6 @@
-import { make, title, note, mono, bars, facts, choice, numbered, shares, heat, short, whenNew, figure } from "./shared.js";
+import {
+  make, title, note, mono, bars, facts, choice, numbered, shares, heat, short, whenNew, figure,
+} from "./shared.js";
 
 // What all written tokens together are worth: the product of their probabilities.
 export const together = (likeliest) => likeliest.reduce((product, [[, p]]) => product * p, 1);
@@ -6,15 +8,17 @@ export const together = (likeliest) => likeliest.reduce((product, [[, p]]) => pr
 const three = (p) => (p > 0 && p < 0.0005 ? "< 0.001" : p.toFixed(3));
 
 export default figure(({ state, change, radios }) => {
-  const { riddles, ways, kinds, solutions } = state, outcome = facts(), rows = bars(), place = note(), otherSolution = whenNew();
+  const { riddles, ways, kinds, solutions } = state, otherSolution = whenNew();
+  const outcome = facts(), rows = bars(), place = note();
   const asked = title(), question = make("p", { className: "ig-chips", role: "img" });
   const tokens = choice({ label: "Written token", className: "ig-chips ig-hover" }, (token) => change({ token }));
 
   function fill({ question: read, written, likeliest }) {
     question.replaceChildren(...read.map((token) => make("span", { className: "ig-chip ig-mono" }, token)));
     question.setAttribute("aria-label", `The question in ${read.length} tokens: ${read.join(" | ")}`);
-    const chips = tokens.fill(written.map((token, i) => [mono(token), make("small", {}, short(likeliest[i][0][1]))]), { className: "ig-chip" });
-    chips.forEach((chip, i) => { chip.style.background = heat(likeliest[i][0][1]); });
+    const p = likeliest.map(([[, first]]) => first);
+    const contents = written.map((token, i) => [mono(token), make("small", {}, short(p[i]))]);
+    tokens.fill(contents, { className: "ig-chip" }).forEach((chip, i) => { chip.style.background = heat(p[i]); });
   }
 
   function draw() {
@@ -29,8 +33,8 @@ export default figure(({ state, change, radios }) => {
     place.textContent = `At token ${token + 1} of ${n} the model expects`;
     const [names, p] = [0, 1].map((part) => likeliest[token].map((each) => each[part]));
     rows.draw(shares(names, p, 0, three));
-    return `${ways[way]}, numbers as ${kinds[numbers]}: it writes ${n} tokens, and its answer, ${answer ?? "none"}, is ${verdict}. ` +
-      `Token ${token + 1}, “${written[token]}”, has probability ${three(p[0])}.`;
+    return `${ways[way]}, numbers as ${kinds[numbers]}: it writes ${n} tokens, and its answer, ` +
+      `${answer ?? "none"}, is ${verdict}. Token ${token + 1}, “${written[token]}”, has probability ${three(p[0])}.`;
   }
 
   const pick = (name, legend, options) => radios(name, { legend, options: numbered(options, (each) => each) });

@@ -1,4 +1,6 @@
-import { uniform, make, title, note, controls, button, facts, whenNew, numbered, range, count, figure } from "./shared.js";
+import {
+  uniform, make, title, note, controls, button, facts, whenNew, numbered, range, count, figure,
+} from "./shared.js";
 
 // What T5 reads and what it writes, from words and the places of those that are taken: parts { text, sentinel }.
 // Each run of taken words is one sentinel in the input; the target is each sentinel with its words, and one more.
@@ -41,7 +43,8 @@ export function randomSpans(n, density, random) {
 
 function chip({ text, sentinel }, names, last) {
   if (sentinel === undefined) return make("span", { className: "ig-chip", role: "listitem" }, text);
-  return make("span", { className: "ig-chip ig-new", role: "listitem" }, names[sentinel], make("small", {}, ` ${last - sentinel}`));
+  return make("span", { className: "ig-chip ig-new", role: "listitem" }, names[sentinel],
+    make("small", {}, ` ${last - sentinel}`));
 }
 
 export default figure(({ state, change, radios }) => {

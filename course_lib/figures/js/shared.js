@@ -2,73 +2,85 @@
 
 // ---- the frame
 
-// Make a widget of `build`, which takes the tools below and gives { parts, draw }: the figure's elements, and a function
-// that shows the state. It runs at first and after every change, and returns the state in words: read aloud when the
-// reader pauses, and the figure's text alternative. Controls that are made with the tools follow the model by themselves.
+// Make a widget of `build`, which takes the tools below and gives { parts, draw }: the figure's elements, and what
+// shows the state in them. `draw` runs at first and after every change, and returns the state in words: they are read
+// aloud when the reader pauses, and are the figure's text alternative. Controls made with the tools follow the model.
 export function figure(build) {
   const render = ({ model, el }) => {
-    const state = new Proxy({}, { get: (_, name) => model.get(name) });
-    const live = Boolean(model.widget_manager); // is there a kernel?
-    const follow = [], said = summary();
-    let quiet = true;
-
-    function redraw() {
-      if (quiet) return;
-      quiet = true;
-      try {
-        follow.forEach((control) => control());
-        said.say(draw());
-      } finally { quiet = false; }
-    }
-
-    function set(values) {
-      const before = quiet;
-      quiet = true;
-      for (const [name, value] of Object.entries(values)) model.set(name, value);
-      quiet = before;
-      model.save_changes();
-    }
-
-    // Give traits new values, all at once: one message to the kernel, one new picture.
-    function change(values) {
-      if (Object.entries(values).every(([name, value]) => model.get(name) === value)) return;
-      set(values);
-      redraw();
-    }
-
-    // Ask the kernel, if there is one. It answers by changing other traits.
-    function ask(asked) {
-      if (live && JSON.stringify(model.get("asked")) !== JSON.stringify(asked)) set({ asked });
-    }
-
-    // A control that is bound to a trait: `show` turns the trait's value into the control's, `read` turns it back; `also`
-    // gives what else a choice changes, and `when` says whether the control is there.
-    const same = (value) => value;
-    const bound = (control) => (name, { show = same, read = same, also = () => ({}), when = () => true, ...options }) => {
-      const { node, set } = control(options, (value) => change({ [name]: read(value), ...also(value) }));
-      follow.push(() => {
-        set(show(state[name]));
-        node.hidden = !when();
-      });
-      return node;
-    };
-    const refusal = () => {
-      const node = make("p", { className: "ig-note", role: "alert" });
-      follow.push(() => { node.textContent = state.refused; });
-      return node;
-    };
-    const { parts, draw } = build({
-      state, live, change, redraw, ask, refusal, summary: said.node,
-      slider: bound(slider), radios: bound(radios), select: bound(select), checkbox: bound(checkbox), area: bound(area),
-    });
-    const frame = make("div", { className: "ig-figure", role: "group", "aria-label": state._label }, ...parts);
+    const follow = [], said = summary(), wired = wire(model);
+    const { parts, draw } = build({ ...wired, ...boundControls(wired, follow), summary: said.node });
+    const frame = make("div", { className: "ig-figure", role: "group", "aria-label": model.get("_label") }, ...parts);
     if (!frame.contains(said.node)) frame.append(said.node);
     el.append(frame);
-    model.on("change", redraw);
-    quiet = false;
-    redraw();
+    wired.start(() => {
+      follow.forEach((control) => control());
+      said.say(draw());
+    });
   };
   return { render };
+}
+
+// The model as figures use it. `state` has the traits as they are, `live` says whether there is a kernel.
+function wire(model) {
+  const state = new Proxy({}, { get: (_, name) => model.get(name) }), live = Boolean(model.widget_manager);
+  let show = () => {}, quiet = true;
+
+  function redraw() {
+    if (quiet) return;
+    quiet = true;
+    try { show(); }
+    finally { quiet = false; }
+  }
+
+  function set(values) {
+    const before = quiet;
+    quiet = true;
+    for (const [name, value] of Object.entries(values)) model.set(name, value);
+    quiet = before;
+    model.save_changes();
+  }
+
+  // Give traits new values, all at once: one message to the kernel, one new picture.
+  function change(values) {
+    if (Object.entries(values).every(([name, value]) => model.get(name) === value)) return;
+    set(values);
+    redraw();
+  }
+
+  // Ask the kernel, if there is one. It answers by changing other traits.
+  function ask(asked) {
+    if (live && JSON.stringify(model.get("asked")) !== JSON.stringify(asked)) set({ asked });
+  }
+
+  function start(shows) {
+    show = shows;
+    quiet = false;
+    model.on("change", redraw);
+    redraw();
+  }
+  return { state, live, change, ask, redraw, start };
+}
+
+// Controls that are bound to a trait: `show` turns the trait's value into the control's, `read` turns it back; `also`
+// gives what else a choice changes, and `when` says whether the control is there.
+function boundControls({ state, change }, follow) {
+  const same = (value) => value, always = () => true, nothing = () => ({});
+  const bound = (control) => (name, { show = same, read = same, also = nothing, when = always, ...options }) => {
+    const { node, set } = control(options, (value) => change({ [name]: read(value), ...also(value) }));
+    follow.push(() => {
+      set(show(state[name]));
+      node.hidden = !when();
+    });
+    return node;
+  };
+  const refusal = () => {
+    const node = make("p", { className: "ig-note", role: "alert" });
+    follow.push(() => { node.textContent = state.refused; });
+    return node;
+  };
+  const kinds = { slider, radios, select, checkbox, area };
+  const made = Object.entries(kinds).map(([name, control]) => [name, bound(control)]);
+  return { ...Object.fromEntries(made), refusal };
 }
 
 // ---- elements
@@ -89,7 +101,8 @@ export function make(tag, properties = {}, ...children) {
 
 const kind = (tag, className) => (...children) => make(tag, { className }, ...children);
 export const title = kind("p", "ig-title"), note = kind("p", "ig-note"), mono = kind("span", "ig-mono");
-export const controls = kind("div", "ig-controls"), columns = kind("div", "ig-columns"), sample = kind("p", "ig-mono ig-sample");
+export const sample = kind("p", "ig-mono ig-sample");
+export const controls = kind("div", "ig-controls"), columns = kind("div", "ig-columns");
 
 // Each figure has its own copy of this module, so the page counts.
 export const newId = () => `ig-part-${(globalThis.insideGPTParts = (globalThis.insideGPTParts ?? 0) + 1)}`;
@@ -159,7 +172,8 @@ export function radios({ legend, options }, changed) {
 export const numbered = (things, name = (_, i) => String(i + 1)) => things.map((thing, i) => [i, name(thing, i)]);
 
 export function select({ label, options }, changed) {
-  const id = newId(), input = make("select", { id }, ...options.map((value) => make("option", { value }, String(value))));
+  const id = newId();
+  const input = make("select", { id }, ...options.map((value) => make("option", { value }, String(value))));
   input.addEventListener("change", () => changed(options[input.selectedIndex]));
   const node = make("span", { className: "ig-check" }, make("label", { htmlFor: id }, label), input);
   return { node, set: (value) => { input.value = value; } };
@@ -240,7 +254,8 @@ export function matrix({ corner, className, n, inside = "" }, picked) {
   });
   const head = make("tr", {}, make("th", { className: "ig-corner", scope: "col" }, corner),
     ...heads.map((span) => make("th", { scope: "col" }, span)));
-  const node = make("table", { className }, make("thead", {}, head), make("tbody", {}, ...lines.map(({ line }) => line)));
+  const body = make("tbody", {}, ...lines.map(({ line }) => line));
+  const node = make("table", { className }, make("thead", {}, head), body);
   const update = (names, row, paint) => {
     heads.forEach((span, j) => { span.textContent = names[j]; });
     lines.forEach(({ line, name, cells }, i) => {

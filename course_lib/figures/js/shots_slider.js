@@ -1,4 +1,6 @@
-import { make, title, note, controls, bars, facts, question, numbered, sample, sum, argmax, count, figure } from "./shared.js";
+import {
+  make, title, note, controls, bars, facts, question, numbered, sample, sum, argmax, count, figure,
+} from "./shared.js";
 
 const UNIT = 10000; // probabilities travel in ten-thousandths
 
@@ -27,11 +29,14 @@ export default figure(({ state, live, ask, refusal, slider, radios }) => {
   const field = { label: "Your own lines", placeholder: "kite = Hugo; drum = Anna; kite", send: "Ask the model" };
   const pick = radios("prompt", {
     legend: "Prompt", options: () => numbered(state.prompts, ({ name }) => name), when: () => state.prompts.length > 1,
-    show: (i) => Math.min(i, state.prompts.length - 1), also: (i) => ({ shots: Math.min(state.shots, state.prompts[i].shots.length) }),
+    show: (i) => Math.min(i, state.prompts.length - 1),
+    also: (i) => ({ shots: Math.min(state.shots, state.prompts[i].shots.length) }),
   });
-  const knob = slider("shots", { label: "Shots", min: 0, max: () => here().shots.length, step: 1, spoken: (n) => count(n, "shot") });
+  const spoken = (n) => count(n, "shot");
+  const knob = slider("shots", { label: "Shots", min: 0, max: () => here().shots.length, step: 1, spoken });
   const parts = [
-    title("Give it shots, and watch the answers"), controls(pick), ...(live ? [question(field, ask), refusal()] : []), knob, text,
+    title("Give it shots, and watch the answers"), controls(pick), ...(live ? [question(field, ask), refusal()] : []),
+    knob, text,
     note("Bars: the model. Upright marks: the best possible."), rows, numbers,
   ];
   return { parts, draw };

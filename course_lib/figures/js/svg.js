@@ -2,8 +2,10 @@
 import { make } from "./shared.js";
 
 // A picture whose numbers are told elsewhere in the figure.
-export const picture = (width, height, properties, ...children) =>
-  make("svg", { viewBox: `0 0 ${width} ${height}`, class: "ig-curve", "aria-hidden": "true", ...properties }, ...children);
+export function picture(width, height, properties, ...children) {
+  const box = { viewBox: `0 0 ${width} ${height}`, class: "ig-curve", "aria-hidden": "true" };
+  return make("svg", { ...box, ...properties }, ...children);
+}
 
 // From numbers low … high to places from … to.
 export const scale = (low, high, from, to) => (value) => from + ((to - from) * (value - low)) / (high - low || 1);
@@ -16,7 +18,8 @@ export const points = (places) => places.map(([x, y]) => `${x.toFixed(1)},${y.to
 export const curve = (places, properties) => make("polyline", { points: points(places), fill: "none", ...properties });
 
 // The mark of what is chosen.
-export const dot = (r = 6) => make("circle", { r, fill: "var(--c-vermillion)", stroke: "var(--c-paper)", "stroke-width": 2 });
+export const dot = (r = 6) =>
+  make("circle", { r, fill: "var(--c-vermillion)", stroke: "var(--c-paper)", "stroke-width": 2 });
 
 export function setAll(node, attributes) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);

@@ -1,4 +1,6 @@
-import { softmax, entropy, uniform, title, controls, button, bars, facts, temperatures, argmax, visible, figure } from "./shared.js";
+import {
+  softmax, entropy, uniform, title, controls, button, bars, facts, temperatures, argmax, visible, figure,
+} from "./shared.js";
 
 // How often each word comes up in the first n draws: the first word whose cumulated probability exceeds u.
 export function tally(probabilities, seed, n) {
@@ -22,11 +24,13 @@ export default figure(({ state, change, slider }) => {
       label: visible(word), value: p[i], mark: seen[i], text: p[i].toFixed(3) + (drawn ? ` · ${counts[i]}×` : ""),
     })), Math.max(...p, ...seen));
     numbers.draw([["entropy", `${nats.toFixed(3)} nats`], ["perplexity", Math.exp(nats).toFixed(2)], ["draws", drawn]]);
-    return `At temperature ${temperature.toFixed(2)} the most probable word is “${words[top].trim()}” with ${p[top].toFixed(3)}; ` +
-      `the entropy is ${nats.toFixed(2)} nats, as if ${Math.exp(nats).toFixed(1)} words were equally likely.` +
+    return `At temperature ${temperature.toFixed(2)} the most probable word is “${words[top].trim()}” with ` +
+      `${p[top].toFixed(3)}; the entropy is ${nats.toFixed(2)} nats, as if ${Math.exp(nats).toFixed(1)} words were ` +
+      "equally likely." +
       (drawn ? ` In ${drawn} draws it came ${counts[top]} times; the upright marks show the drawn shares.` : "");
   }
 
   const buttons = controls(draws(1), draws(100), button("Clear", () => change({ drawn: 0 })));
-  return { parts: [title(prompt ? `${prompt} …` : "The next word"), slider("temperature", temperatures), rows, numbers, buttons], draw };
+  const name = title(prompt ? `${prompt} …` : "The next word");
+  return { parts: [name, slider("temperature", temperatures), rows, numbers, buttons], draw };
 });

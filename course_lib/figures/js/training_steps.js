@@ -20,10 +20,12 @@ export function ticks(least, most) {
 
 export default figure(({ state, slider }) => {
   const { steps, losses, copies, prompt } = state, floor = state.floor.toFixed(2);
-  const rows = bars(), numbers = facts(), written = sample(), chart = drawLoss(steps, losses, state.floor, state.stages);
+  const rows = bars(), numbers = facts(), written = sample();
+  const chart = drawLoss(steps, losses, state.floor, state.stages);
 
   function draw() {
-    const { step, facts: more, words, probabilities: p, sample: text } = copies[state.at], loss = lossAt(steps, losses, step);
+    const { step, facts: more, words, probabilities: p, sample: text } = copies[state.at];
+    const loss = lossAt(steps, losses, step);
     chart.update(step, loss);
     numbers.draw([["loss on the curve", loss.toFixed(2)], ["floor", floor], ...Object.entries(more)]);
     written.textContent = text;
@@ -45,17 +47,20 @@ const WIDTH = 520, HEIGHT = 210, LEFT = 40, RIGHT = WIDTH - 12, TOP = 20, BOTTOM
 
 // The names of the stages above the parts of the run that they are, with a line where one ends.
 function stageMarks(stages, x, first, last) {
+  const dashes = { stroke: "var(--c-muted)", "stroke-dasharray": "2 4" };
   return stages.flatMap(([name, end], i) => {
-    const middle = text((x(i ? stages[i - 1][1] : first) + x(end)) / 2, TOP - 8, "middle", name);
-    return end < last ? [middle, line(x(end), TOP, x(end), BOTTOM, { stroke: "var(--c-muted)", "stroke-dasharray": "2 4" })] : [middle];
+    const above = text((x(i ? stages[i - 1][1] : first) + x(end)) / 2, TOP - 8, "middle", name);
+    return end < last ? [above, line(x(end), TOP, x(end), BOTTOM, dashes)] : [above];
   });
 }
 
 function drawLoss(steps, losses, floor, stages) {
-  const least = Math.min(floor, ...losses) / 1.12, most = Math.max(...losses) * 1.08, first = steps[0], last = steps.at(-1);
-  const x = scale(first, Math.max(first + 1, last), LEFT, RIGHT), height = scale(Math.log(most), Math.log(least), TOP, BOTTOM);
-  const y = (loss) => height(Math.log(loss)), here = dot(), drop = make("line", { stroke: "var(--c-vermillion)", "stroke-width": 1.5 });
-  const grid = ticks(least, most).flatMap((v) => [rule(LEFT, RIGHT, y(v)), text(LEFT - 6, y(v) + 4, "end", String(+v.toPrecision(2)))]);
+  const least = Math.min(floor, ...losses) / 1.12, most = Math.max(...losses) * 1.08;
+  const first = steps[0], last = steps.at(-1), x = scale(first, Math.max(first + 1, last), LEFT, RIGHT);
+  const height = scale(Math.log(most), Math.log(least), TOP, BOTTOM), y = (loss) => height(Math.log(loss));
+  const here = dot(), drop = make("line", { stroke: "var(--c-vermillion)", "stroke-width": 1.5 });
+  const grid = ticks(least, most).flatMap((v) =>
+    [rule(LEFT, RIGHT, y(v)), text(LEFT - 6, y(v) + 4, "end", String(+v.toPrecision(2)))]);
   const node = picture(WIDTH, HEIGHT, { style: "max-width:640px" }, ...grid, ...stageMarks(stages, x, first, last),
     rule(LEFT, RIGHT, y(floor), { stroke: "var(--c-green)", "stroke-width": 2, "stroke-dasharray": "7 5" }),
     text(LEFT + 6, y(floor) - 6, "start", "floor"),
