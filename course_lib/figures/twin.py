@@ -22,10 +22,11 @@ JS = Path(__file__).parent / "js"
 START = (JS / "start.js").read_text("utf-8").strip()
 LIMIT = 1_500_000  # bytes of state in a page
 IMPORT = r'^import [^;]* from "\./(\w+)\.js";\n+'
+COMMENT = r"^ *//.*\n"
 
 
 def module(name: str) -> str:
-    """Read `js/NAME.js` and, once and before it, all that it imports: one ES module without imports."""
+    """Read `js/NAME.js` and, once and before it, all that it imports: one ES module, without imports and remarks."""
     sources: dict[str, str] = {}
 
     def read(name: str) -> None:
@@ -33,7 +34,7 @@ def module(name: str) -> str:
         for part in re.findall(IMPORT, source, re.M):
             if part not in sources:
                 read(part)
-        sources[name] = re.sub(IMPORT, "", source, flags=re.M)
+        sources[name] = re.sub(f"{IMPORT}|{COMMENT}", "", source, flags=re.M)
 
     read(name)
     return "".join(sources.values())

@@ -21,7 +21,7 @@ CLASSES = {
     if isinstance(thing, type) and issubclass(thing, figures.TwinWidget) and thing is not figures.TwinWidget
 }
 TESTS = {name: import_module(f"tests.figures.test_{name}") for name in CLASSES}
-PARTS = {"shared", "svg", "tokens", "start"}  # scripts that figures are built from
+PARTS = {"shared", "fields", "grids", "svg", "tokens", "start"}  # scripts that figures are built from
 every_figure = pytest.mark.parametrize("name", CLASSES)
 
 

@@ -1,4 +1,5 @@
 import { softmax, make, title, controls, columns, bars, shares, legend, sum, argmax, figure } from "./shared.js";
+import { select } from "./fields.js";
 import { line, setAll } from "./svg.js";
 
 // Scores of a query [x, y] for every key. Dot products of d random components grow like √d: with d > 2 the
@@ -19,7 +20,7 @@ const toPixel = ([x, y]) => [((x + REACH) / (2 * REACH)) * SIZE, ((REACH - y) / 
 const clamp = (x) => Math.max(-REACH, Math.min(REACH, Math.round(x * 100) / 100));
 const two = (x) => x.toFixed(2);
 
-export default figure(({ state, change, slider, checkbox, select, summary }) => {
+export default figure(({ state, change, bound, slider, checkbox, summary }) => {
   const { words, key_vectors: keys, value_vectors: values, sizes } = state, rows = bars();
   const own = JSON.stringify(keys) !== JSON.stringify(values);
   const plane = drawPlane(words, keys, own ? values : []);
@@ -41,7 +42,7 @@ export default figure(({ state, change, slider, checkbox, select, summary }) => 
   const signs = legend(["→", "blue", "keys"], ...(own ? [["■", "green", "values"]] : []),
     ["●", "vermillion", "query"], ["◆", "purple", "output"]);
   const knobs = controls(axis("Query →", 0), axis("Query ↑", 1), checkbox("scaled", { label: "divide by √d" }),
-    select("d", { label: "d =", options: sizes }));
+    bound(select)("d", { label: "d =", options: sizes }));
   const halves = columns(make("div", {}, plane, signs), make("div", {}, rows, knobs, summary));
   return { parts: [title("Drag the query"), halves], draw };
 });

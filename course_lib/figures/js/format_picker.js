@@ -1,7 +1,8 @@
 import {
-  softmax, make, title, note, controls, slider, area, button, bars, facts, whenNew, shares, sum, argmax, signed,
-  count, figure,
+  softmax, make, title, note, controls, slider, button, bars, facts, whenNew, shares, sum, argmax, signed, count,
+  figure,
 } from "./shared.js";
+import { area } from "./fields.js";
 import { encode, tokenBytes, show } from "./tokens.js";
 
 const FIELDS = {

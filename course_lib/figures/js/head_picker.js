@@ -1,7 +1,9 @@
 import {
-  make, title, note, mono, controls, facts, choice, question, onHover, whenNew, numbered, range, sum, heat, short,
-  signed, visible, quoted, figure,
+  make, title, note, mono, controls, facts, whenNew, numbered, range, sum, heat, short, signed, visible, quoted,
+  figure,
 } from "./shared.js";
+import { question } from "./fields.js";
+import { choice, onHover } from "./grids.js";
 
 // Weights of one head at one query, [query + 1], from bytes without what is masked; head H is the mean of all.
 export function weightsAt({ bytes, layers, heads, tokens }, layer, head, query) {

@@ -1,7 +1,7 @@
 import {
-  softmax, floats, title, note, controls, bars, matrix, shares, numbered, range, sum, argmax, heat, short, visible,
-  figure,
+  softmax, floats, title, note, controls, bars, shares, numbered, range, sum, argmax, heat, short, visible, figure,
 } from "./shared.js";
+import { matrix } from "./grids.js";
 
 // Weights [T, T] of one head, from raw scores [H, T, T] that know no mask; head −1 is the mean of all heads.
 export function weights(scores, tokens, head, causal) {

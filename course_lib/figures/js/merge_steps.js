@@ -1,7 +1,8 @@
 import { make, title, facts, count, figure } from "./shared.js";
+import { area } from "./fields.js";
 import { encode, tokenBytes, show } from "./tokens.js";
 
-export default figure(({ state, slider, area }) => {
+export default figure(({ state, bound, slider }) => {
   const { merges, counts, byte_ids: byteIds } = state, bytes = tokenBytes(merges), numbers = facts();
   const merge = make("p", { className: "ig-merge" });
   const chips = make("div", { className: "ig-chips ig-mono", role: "list", "aria-label": "Tokens" });
@@ -33,6 +34,6 @@ export default figure(({ state, slider, area }) => {
 
   const spoken = (n) => `${n} of ${merges.length}`;
   const knob = slider("step", { label: "Merges", min: 0, max: merges.length, step: 1, spoken });
-  const field = area("text", { label: "Your own text", rows: 2, maxLength: 2000, className: "ig-mono" });
+  const field = bound(area)("text", { label: "Your own text", rows: 2, maxLength: 2000, className: "ig-mono" });
   return { parts: [title("Merge by merge"), knob, merge, chips, numbers, field], draw };
 });

@@ -1,4 +1,5 @@
-import { make, title, note, mono, facts, button, matrix, range, sum, visible, quoted, figure } from "./shared.js";
+import { make, title, note, mono, facts, button, range, sum, visible, quoted, figure } from "./shared.js";
+import { matrix } from "./grids.js";
 
 const NAMES = {
   autoregressive: "autoregressive",

@@ -1,4 +1,5 @@
 import { make, title, controls, facts, button, sum, figure } from "./shared.js";
+import { select } from "./fields.js";
 
 const COLOURS = { embeddings: "amber", attention: "blue", MLP: "green", LayerNorm: "purple" };
 
@@ -53,7 +54,7 @@ export function inUnits(bytes) {
   return `${+(bytes / 1000 ** power).toPrecision(3)} ${["bytes", "kB", "MB", "GB", "TB"][power]}`;
 }
 
-export default figure(({ state, change, radios, select }) => {
+export default figure(({ state, change, bound, radios }) => {
   const { models, dtypes } = state;
   const parts = state.parts.map(([name, kind, task, formula]) => ({ name, kind, task, formula }));
   const kinds = parts.map((part) => part.kind), all = facts(), one = facts();
@@ -117,7 +118,7 @@ export default figure(({ state, change, radios, select }) => {
   const shown = [
     title("Where the parameters are"),
     radios("model", { legend: "Model", options: models.map((name) => [name, name]) }),
-    controls(select("dtype", { label: "Numbers as", options: dtypes }), all),
+    controls(bound(select)("dtype", { label: "Numbers as", options: dtypes }), all),
     make("div", { className: "ig-treemap-and-parts" }, map, list), one,
   ];
   return { parts: shown, draw };

@@ -1,6 +1,5 @@
-import {
-  make, title, note, mono, bars, facts, choice, numbered, shares, heat, short, whenNew, figure,
-} from "./shared.js";
+import { make, title, note, mono, bars, facts, numbered, shares, heat, short, whenNew, figure } from "./shared.js";
+import { choice } from "./grids.js";
 
 // What all written tokens together are worth: the product of their probabilities.
 export const together = (likeliest) => likeliest.reduce((product, [[, p]]) => product * p, 1);

@@ -1,6 +1,5 @@
-import {
-  make, title, note, controls, bars, facts, question, numbered, sample, sum, argmax, count, figure,
-} from "./shared.js";
+import { make, title, note, controls, bars, facts, numbered, sample, sum, argmax, count, figure } from "./shared.js";
+import { question } from "./fields.js";
 
 const UNIT = 10000; // probabilities travel in ten-thousandths
 

@@ -1,4 +1,5 @@
 import { make, title, note, mono, controls, button, facts, sum, figure } from "./shared.js";
+import { area } from "./fields.js";
 import { encode, tokenBytes, show } from "./tokens.js";
 
 const SCOPES = [
@@ -45,7 +46,7 @@ export function counted({ tokens, answer }, scope, byId) {
 const nameOf = ({ prompt, answer, finished }) => JSON.stringify([prompt, answer, finished]);
 const nameFor = (token, bytes) => (typeof token === "string" ? SPECIAL[token] : show(bytes[token]));
 
-export default figure(({ state, change, ask, refusal, radios, checkbox, area }) => {
+export default figure(({ state, change, ask, refusal, bound, radios, checkbox }) => {
   const { merges, n_ctx: nCtx, room, first } = state, bytes = tokenBytes(merges);
   const second = { ...state.second, finished: true };
   const known = new Map(state.known.map((each) => [nameOf(each), each]));
@@ -123,7 +124,7 @@ export default figure(({ state, change, ask, refusal, radios, checkbox, area }) 
       (loss && ` The loss is ${loss}.`);
   }
 
-  const field = (name, label) => area(name, { label, maxLength: 600 });
+  const field = (name, label) => bound(area)(name, { label, maxLength: 600 });
   const below = [["nats", "its surprise"], ["slopes", "its gradient"]];
   const parts = [
     title("Write a chat, and see what is learned from it"),
