@@ -1,7 +1,7 @@
 # %% sheet 21_did_it_work "Exercises: did it work?"
-# These exercises belong to chapter 18. You work out how far best-of-n goes, write the loss of DPO and the advantages of GRPO, find the moment
-# at which a run went wrong, and pick the best of several answers. At the end the town's policy and the town's reward model answer an
-# order of your own, and your code picks.
+# These exercises belong to [Did it work?](../21_did_it_work.ipynb). You work out how far best-of-n goes, write the loss of DPO
+# and the advantages of GRPO, find the moment at which a run went wrong, and pick the best of several answers. At the end the
+# town's policy and the town's reward model answer an order of your own, and your code picks.
 #
 # - Write your answers where the blanks are, and keep the line that begins with `# answer:`.
 # - Run the cell below your answer: it prints what your code gives, and whether that is as expected.

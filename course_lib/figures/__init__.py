@@ -4,26 +4,32 @@ from .bars import bars
 from .clip_slider import ClipSlider
 from .credit_slider import CreditSlider, ScoredAnswer
 from .diagram import decoder_diagram
+from .drag_query import DragQuery
 from .format_picker import FormatPicker, Formatted
-from .frontier import Frontier, Moment, Policy
+from .frontier import Frontier, Moment, PolicyResult
 from .head_picker import HeadPicker, Look
+from .mask_and_heads import MaskAndHeads
 from .memory_slider import MemorySlider
-from .movable import DragQuery, MaskAndHeads, MergeSteps, ResidualDepth, Temperature
+from .merge_steps import MergeSteps
 from .objective_picker import ObjectivePicker
 from .parameter_treemap import ParameterTreemap
 from .picture import Picture, show
 from .plots import attention_map, count_table, distribution, lines, token_strip, visible
 from .rank_by_hand import Answers, RankByHand
+from .residual_depth import ResidualDepth
 from .run_watcher import RunWatcher, WatchedRun
 from .sampler import LiveSampler
 from .scratchpad_toggle import ScratchpadToggle, Solution
 from .sentinel_builder import Gaps, SentinelBuilder
 from .shots_slider import GrowingPrompt, ShotsSlider
 from .style import PALETTE, SERIES, use_style
+from .temperature import Temperature
 from .template_editor import Graded, TemplateEditor
-from .training_steps import Copy, TrainingSteps
+from .training_steps import KeptStep, TrainingSteps
 from .trees import merge_tree
 from .twin import TwinWidget
+
+Policy, Copy = PolicyResult, KeptStep  # earlier names, by which notebooks still call them
 
 __all__ = [
     "PALETTE",
@@ -40,6 +46,7 @@ __all__ = [
     "Graded",
     "GrowingPrompt",
     "HeadPicker",
+    "KeptStep",
     "LiveSampler",
     "Look",
     "MaskAndHeads",
@@ -50,6 +57,7 @@ __all__ = [
     "ParameterTreemap",
     "Picture",
     "Policy",
+    "PolicyResult",
     "RankByHand",
     "ResidualDepth",
     "RunWatcher",

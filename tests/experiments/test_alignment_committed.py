@@ -1,4 +1,4 @@
-"""The published runs and models of alignment: whole, and as good as the chapters say."""
+"""The published runs and models of the three steps to ChatGPT: whole, and as good as the chapters say."""
 
 import statistics
 

@@ -1,4 +1,4 @@
-"""What the chapter on whether it worked says of the published runs, for as many seeds as there are."""
+"""What *Did it work?* says of its published runs, for as many seeds as there are."""
 
 from statistics import mean
 

@@ -1,4 +1,4 @@
-"""What the chapter on supervised fine-tuning says of its published runs, for as many seeds as there are."""
+"""What *Supervised fine-tuning* says of its published runs, for as many seeds as there are."""
 
 from statistics import mean
 

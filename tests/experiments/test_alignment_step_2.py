@@ -1,4 +1,4 @@
-"""What the chapter on the reward model says of its published runs and of its model, for as many seeds as there are."""
+"""What *The reward model* says of its published runs and of the trained model, for as many seeds as there are."""
 
 from statistics import mean
 

@@ -1,4 +1,4 @@
-"""What the chapter on PPO says of its published runs, for as many seeds as there are. The truth is another's."""
+"""What *PPO* says of its published runs, for as many seeds as there are. The truth is for *Did it work?*"""
 
 from statistics import mean
 
