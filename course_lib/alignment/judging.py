@@ -37,6 +37,6 @@ def judged(chat: Chat, prompts: Sequence[str], answers: Sequence[Sequence[int]])
     }
 
 
-def means(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+def means(rows: Sequence[dict[str, float | int]]) -> dict[str, float | int]:
     """The mean of each column."""
     return {name: statistics.mean(row[name] for row in rows) for name in rows[0]}
