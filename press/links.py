@@ -23,6 +23,7 @@ ORDINALS = "next previous preceding following last first second third fourth fif
 NUMBERED = re.compile(rf"\bch(?:apters?(?:'s)?|s?\.)[ \t~]*\n?[ \t#]*{NUMBER}", re.I)
 NEAR = rf"\b(?:{'|'.join(ORDINALS.split())})(?:\s+(?:{'|'.join(WORDS.split())}))?"
 NEIGHBOUR = re.compile(rf"{NEAR}\s+chapters?\b(?!\.\w)", re.I)
+QUOTED = re.compile(r"`[^`\n]*\]\([^`\n]*`")  # a link that is shown as code leads nowhere
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)")
 
 
@@ -89,7 +90,7 @@ def faults_of_links(root: pathlib.Path = ROOT) -> list[str]:
     for path in files(PROSE, root):
         folder = root / "book" / "sheets" if path.parent.name == "masters" else path.parent  # where its text is read
         for where, text in parts(path):
-            for label, target in LINK.findall(text):
+            for label, target in LINK.findall(QUOTED.sub("", text)):
                 faults += [f"{where}: [{label}]({target}) {fault}" for fault in _faults(label, target, folder, known)]
     return faults
 

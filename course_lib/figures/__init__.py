@@ -29,14 +29,11 @@ from .training_steps import KeptStep, TrainingSteps
 from .trees import merge_tree
 from .twin import TwinWidget
 
-Policy, Copy = PolicyResult, KeptStep  # earlier names, by which notebooks still call them
-
 __all__ = [
     "PALETTE",
     "SERIES",
     "Answers",
     "ClipSlider",
-    "Copy",
     "CreditSlider",
     "DragQuery",
     "FormatPicker",
@@ -56,7 +53,6 @@ __all__ = [
     "ObjectivePicker",
     "ParameterTreemap",
     "Picture",
-    "Policy",
     "PolicyResult",
     "RankByHand",
     "ResidualDepth",

@@ -112,11 +112,6 @@ def test_all_of_its_traits_travel_and_nothing_else(name):
     assert len(json.dumps([held["state"], held["blobs"]])) < 20_000  # of a small example
 
 
-@pytest.mark.parametrize(("old", "new"), [("Policy", "PolicyResult"), ("Copy", "KeptStep")])
-def test_a_name_that_notebooks_know_stays(old, new):
-    assert getattr(figures, old) is getattr(figures, new)
-
-
 def test_a_module_that_fails_says_so(browser):
     page = browser.new_page()
     page.set_content(TESTS["temperature"].figure().static_html().replace('"words"', '"wards"'))

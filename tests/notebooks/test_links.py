@@ -65,6 +65,7 @@ def page(path: pathlib.Path, text: str) -> None:
         ("book/a.md", "[the sums](03_sums.ipynb#why)", ""),
         ("book/a.md", "[An\nintroduction](03_sums.ipynb)", ""),
         ("book/a.md", "[practise](exercises/03_sums.ipynb)", ""),
+        ("book/a.md", "write `[Sums](07_sums.ipynb)`", ""),
         ("book/a.md", "[elsewhere](https://a.example/01_words.ipynb)", ""),
         ("book/exercises/03_sums.ipynb", "[Sums](../03_sums.ipynb)", ""),
         ("README.md", "[Words](book/01_words.ipynb)", ""),
