@@ -107,8 +107,9 @@ def test_a_kernel_and_the_page_show_the_same(open_figure, name):
 @every_figure
 def test_all_of_its_traits_travel_and_nothing_else(name):
     figure, inherited = TESTS[name].figure(), figures.TwinWidget.class_trait_names(sync=True)
+    own = {trait for trait in figure.trait_names(sync=True) if trait not in inherited and trait[0] != "_"}
     held = payload(figure)
-    assert held["state"].keys() | held["blobs"].keys() == set(figure.trait_names(sync=True)) - set(inherited)
+    assert held["state"].keys() | held["blobs"].keys() == own
     assert len(json.dumps([held["state"], held["blobs"]])) < 20_000  # of a small example
 
 
@@ -194,7 +195,7 @@ def test_everything_to_press_is_large_enough_for_a_finger(open_figure, everythin
         ".filter((e) => e.checkVisibility())"
         ".map((e) => [e.outerHTML.slice(0, 60), e.getBoundingClientRect().width, e.getBoundingClientRect().height])"
     )
-    assert len(sizes) > 300
+    assert len(sizes) > 150
     assert [s for s in sizes if min(s[1:]) < 24] == []
 
 

@@ -22,7 +22,7 @@ RUNS = [run("β = 0", 0), run("β = 0.1", 1), run("β = 0.3", 2)]
 
 
 def figure(runs=RUNS, **options) -> RunWatcher:
-    return RunWatcher(runs, **{"run": min(1, len(runs) - 1)} | options)
+    return RunWatcher(runs, **{"run": 1 if len(runs) > 1 else 0} | options)
 
 
 @pytest.mark.parametrize(("number", "at"), [(1, 0), (0, 5), (2, 3)])
