@@ -4,6 +4,8 @@ import importlib
 
 import click
 
+from course_lib import data
+
 VERBS = {  # verb: the module that holds its command, imported when it is asked for (torch takes seconds)
     "train": "course_lib.training.command",
     "generate": "course_lib.generation.command",
@@ -13,6 +15,7 @@ VERBS = {  # verb: the module that holds its command, imported when it is asked 
     "grade": "course_lib.grading.command:grade",
     "doctor": "course_lib.grading.command:doctor",
 }
+DEFAULTS = {"generate": {"name": str(data.TOWN_GPT)}}  # what a verb takes if it is told nothing: the library's model
 
 
 class Verbs(click.Group):
@@ -28,7 +31,7 @@ class Verbs(click.Group):
         return getattr(importlib.import_module(module), attribute or "command") if module else None
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "default_map": DEFAULTS})
 def main() -> None:
     """Inside GPT: train a GPT on your own text, let it write, check exercises and grade them."""
 

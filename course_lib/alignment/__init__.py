@@ -28,7 +28,7 @@ from .reward import (
     rewards_of,
 )
 from .sft import mask_by_padding_id, pack, response_loss, sft
-from .trainer import PPO, Iteration, Rollout, Settings, learned_reward
+from .trainer import PPO, Iteration, Loop, Rollout, Settings, learned_reward
 
 __all__ = [
     "GRPO",
@@ -39,6 +39,7 @@ __all__ = [
     "Chat",
     "Comparison",
     "Iteration",
+    "Loop",
     "RewardModel",
     "Rollout",
     "Settings",

@@ -1,8 +1,7 @@
 """What came after PPO, on the same preferences: best-of-n, DPO and GRPO."""
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from jaxtyping import Float
@@ -16,7 +15,7 @@ from .chat import Batch, Chat, log_probs
 from .ppo import Mask, Tokens, clipped_surrogate, kl_k3
 from .preferences import Comparison
 from .reward import Ranked, comparison_batches, reward_loss
-from .trainer import PPO, Rollout
+from .trainer import Loop, Losses, Reward, Rollout, Settings
 
 
 def best_of_n(answers: Sequence[Sequence[int]], scores: Float[Tensor, " N"]) -> Sequence[int]:
@@ -138,29 +137,33 @@ def grpo_loss(
     return per_answer.mean()
 
 
-class GRPO(PPO):
+class GRPO(Loop):
     """PPO's loop with groups of `k` answers to each prompt in the place of rewards per token and of a value function.
 
-    An iteration takes batch_size / k prompts. The price of KL, settings.beta, stands in the loss.
+    An iteration takes batch_size / k prompts. The price of KL, settings.beta, stands in the loss. ValueError for a
+    batch that cannot be cut into groups of k, and for k below 2.
     """
 
-    def __init__(self, *args: Any, k: int = 8, **more: Any) -> None:
-        super().__init__(*args, **more)
+    def __init__(
+        self,
+        policy: GPT,
+        chat: Chat,
+        reward: Reward,
+        prompts: Callable[[int], str],
+        settings: Settings | None = None,
+        k: int = 8,
+    ) -> None:
+        super().__init__(policy, chat, reward, lambda number: prompts(number // k), settings)
         if k < 2 or self.settings.batch_size % k:
             raise ValueError(f"{self.settings.batch_size} answers cannot be cut into groups of {k}, at least 2 each")
-        self.k, one_each = k, self.prompts
-        self.prompts = lambda number: one_each(number // k)
+        self.k = k
 
-    def advantages(self, rollout: Rollout) -> tuple[Tensor, Tensor]:
-        """Compare each answer with its group; the same number for all of its tokens. There are no returns."""
-        each = group_advantages(rollout.scores.view(-1, self.k)).flatten()[:, None]  # [B, K] -> [B K, 1]
-        return each.expand_as(rollout.logp), torch.zeros_like(rollout.logp)
+    def losses(self, rollout: Rollout) -> Losses:
+        """`grpo_loss`: each answer is compared with its group."""
+        advantages = group_advantages(rollout.scores.view(-1, self.k)).flatten()  # [B, K] -> [B K]
 
-    def policy_loss(self, logp: Tensor, rollout: Rollout, advantages: Tensor, rows: Tensor) -> Tensor:
-        """`grpo_loss` of these rows."""
-        old, ref, mask = (x[rows] for x in (rollout.logp, rollout.ref_logp, rollout.mask))
-        return grpo_loss(logp, old, ref, advantages[rows, 0], mask, self.beta, self.settings.clip)
+        def of_rows(logp: Tensor, rows: Tensor) -> dict[str, Tensor]:
+            old, ref, mask = (x[rows] for x in (rollout.logp, rollout.ref_logp, rollout.mask))
+            return {"policy": grpo_loss(logp, old, ref, advantages[rows], mask, self.beta, self.settings.clip)}
 
-    def value_loss(self, batch: Batch, rollout: Rollout, returns: Tensor, rows: Tensor) -> Tensor:
-        """Nothing: there is no value function."""
-        return torch.zeros((), device=batch.ids.device)
+        return of_rows

@@ -14,18 +14,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from course_lib.tokens import ENDOFTEXT, Tokenizer
+from course_lib.training.batches import Tensors
 
 
 @dataclass(frozen=True)
-class Batch:
+class Batch(Tensors):
     """Rows of ids, padded at the right, and which of them are the answer's: the only ones that are learned from."""
 
     ids: Int[Tensor, "B T"]
     answer: Bool[Tensor, "B T"]
-
-    def to(self, device: torch.device) -> "Batch":
-        """Move both to a device."""
-        return Batch(self.ids.to(device), self.answer.to(device))
 
     @property
     def last(self) -> Int[Tensor, " B"]:

@@ -5,14 +5,14 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.models import GPT
-from course_lib.training import adamw, fastest_dtype, train, warmup_cosine
+from course_lib.training import adamw, fastest_dtype, shuffled, train, warmup_cosine
+from course_lib.training.batches import Tensors
 
 from .chat import Batch, Chat
 from .preferences import Comparison, ranked_pairs
@@ -65,15 +65,11 @@ def reward_loss(rewards: Float[Tensor, "B K"], ranks: Int[Tensor, "B K"]) -> Flo
 
 
 @dataclass(frozen=True)
-class Ranked:
+class Ranked(Tensors):
     """Rankings as one batch: the K answers to each prompt stand in K neighbouring rows."""
 
     rows: Batch
     ranks: Int[Tensor, "B K"]
-
-    def to(self, device: torch.device) -> "Ranked":
-        """Move all to a device."""
-        return Ranked(self.rows.to(device), self.ranks.to(device))
 
 
 def ranked_batch(chat: Chat, comparisons: Sequence[Comparison]) -> Ranked:
@@ -93,17 +89,9 @@ def ranking_loss(model: RewardModel, batch: Ranked) -> Float[Tensor, ""]:
 def comparison_batches(
     chat: Chat, comparisons: Sequence[Comparison], batch_size: int, seed: int = 0
 ) -> Callable[[int], Ranked]:
-    """Numbered batches of comparisons, each epoch in an order of its own."""
-    if len(comparisons) < batch_size:
-        raise ValueError(f"{len(comparisons)} comparisons do not fill a batch of {batch_size}")
-    per_epoch = len(comparisons) // batch_size
-
-    def batch(number: int) -> Ranked:
-        epoch, place = divmod(number, per_epoch)
-        order = np.random.default_rng([seed, epoch]).permutation(len(comparisons))
-        return ranked_batch(chat, [comparisons[i] for i in order[place * batch_size : (place + 1) * batch_size]])
-
-    return batch
+    """Numbered batches of comparisons, each epoch in an order of its own. ValueError for fewer than one batch."""
+    batches = shuffled(comparisons, batch_size, seed, "comparisons")
+    return lambda number: ranked_batch(chat, batches(number))
 
 
 def fit_reward(

@@ -206,7 +206,7 @@ class Seed:
             "correlation": flat.corrcoef()[0, 1].item(),
         }
 
-    def run_ppo(self, beta: float, run: type[PPO] = PPO, taste: str | None = None) -> dict[str, Any]:
+    def run_ppo(self, beta: float, run: type[PPO | GRPO] = PPO, taste: str | None = None) -> dict[str, Any]:
         """Step 3: each iteration's score, KL and true utility, and the policy at the end."""
         policy, chat = self.policy()
         reward = self.reward(self.recipe.used, taste)
@@ -218,7 +218,8 @@ class Seed:
 
         first = ASKED + self.seed * APART
         settings = Settings(beta=beta, decay_over=self.recipe.iterations, seed=self.seed)
-        loop = run(policy, chat, watched, lambda n: labeler.prompt(first + n), settings, value=reward)
+        critic = {"value": reward} if run is PPO else {}
+        loop = run(policy, chat, watched, lambda n: labeler.prompt(first + n), settings, **critic)
         steps = [loop.step() for _ in tqdm(range(self.recipe.iterations), desc=f"{run.__name__} {beta}", leave=False)]
         trace = [
             {"score": s.score, "true": t, "kl": s.kl, "length": s.length, "answer": s.answer, "prompt": s.prompt}

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_lib.town.demonstrations import Demonstration
-from course_lib.training import adamw, fastest_dtype, train, warmup_cosine
+from course_lib.training import adamw, fastest_dtype, shuffled, train, warmup_cosine
 
 from .chat import Batch, Chat, log_probs, masked_mean
 
@@ -32,19 +31,9 @@ def demonstration_batches(
     chat: Chat, demonstrations: Sequence[Demonstration], batch_size: int, seed: int = 0
 ) -> Callable[[int], Batch]:
     """Numbered batches, each epoch in an order of its own. ValueError for fewer demonstrations than one batch."""
-    if len(demonstrations) < batch_size:
-        raise ValueError(f"{len(demonstrations)} demonstrations do not fill a batch of {batch_size}")
-    prompts = [chat.prompt(d.prompt) for d in demonstrations]
-    answers = [chat.answer(d.answer) for d in demonstrations]
-    per_epoch = len(demonstrations) // batch_size
-
-    def batch(number: int) -> Batch:
-        epoch, place = divmod(number, per_epoch)
-        order = np.random.default_rng([seed, epoch]).permutation(len(demonstrations))
-        chosen = order[place * batch_size : (place + 1) * batch_size]
-        return chat.batch([prompts[i] for i in chosen], [answers[i] for i in chosen])
-
-    return batch
+    rows = [(chat.prompt(d.prompt), chat.answer(d.answer)) for d in demonstrations]
+    batches = shuffled(rows, batch_size, seed, "demonstrations")
+    return lambda number: chat.batch(*zip(*batches(number)))
 
 
 def pack(rows: Sequence[Batch], length: int) -> Batch:

@@ -1,4 +1,4 @@
-"""The PPO loop: answers are sampled, scored, and made likelier or unlikelier, over and over."""
+"""The loop of PPO: answers are sampled, scored, and made likelier or unlikelier, over and over."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_lib.models import GPT
+from course_lib.models.checks import check_at_least
 from course_lib.training import Batches, fastest_dtype, load_state, next_token_loss, save_state
 
 from .chat import Batch, Chat, log_probs, masked_mean
@@ -18,6 +19,7 @@ from .preferences import sample_answers
 from .reward import RewardModel
 
 Reward = Callable[[Sequence[str], Sequence[Sequence[int]]], Float[Tensor, " B"]]  # prompts, answers -> scores
+Losses = Callable[[Float[Tensor, "B T"], Int[Tensor, " B"]], dict[str, Tensor]]  # log p of rows, which -> losses
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,8 @@ class Settings:
     dtype: torch.dtype = field(default_factory=fastest_dtype)
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "minibatches", "inner_epochs", "max_new_tokens"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
+        check_at_least(1, batch_size=self.batch_size, minibatches=self.minibatches, inner_epochs=self.inner_epochs)
+        check_at_least(1, max_new_tokens=self.max_new_tokens)
         if self.batch_size % self.minibatches:
             raise ValueError(f"a batch of {self.batch_size} cannot be cut into {self.minibatches} equal minibatches")
         if self.temperature <= 0:
@@ -65,7 +66,7 @@ class Rollout:
     mask: Bool[Tensor, "B T"]
     logp: Float[Tensor, "B T"]
     ref_logp: Float[Tensor, "B T"]
-    values: Float[Tensor, "B T"]
+    values: Float[Tensor, "B T"] | None  # what the value function said, where there is one
     scores: Float[Tensor, " B"]
 
 
@@ -81,7 +82,7 @@ class Iteration:
     beta: float
     clipped: float  # share of tokens whose ratio was outside 1 ± ε at the last gradient step
     policy_loss: float
-    value_loss: float
+    value_loss: float | None
     prompt: str
     answer: str
 
@@ -109,11 +110,11 @@ def learned_reward(
     return score
 
 
-class PPO:
-    """A policy on its way from the reference towards more reward.
+class Loop:
+    """A policy on its way from the reference towards more reward: what PPO and GRPO share. They say what the loss is.
 
-    `policy` is changed, `reference` never is. `value` is a copy of a reward model whose unit starts at 0 again; without
-    one it starts from the policy. `prompts(number)` gives prompt after prompt: iteration i takes batch_size of them.
+    `policy` is changed, `reference` never is. `value`, a value function, learns beside it, where a method needs one.
+    `prompts(number)` gives prompt after prompt: iteration i takes batch_size of them.
     Everything random depends on `settings.seed` and the iteration's number alone, so that a run which was saved and
     loaded goes on as if it had never stopped.
     """
@@ -132,30 +133,34 @@ class PPO:
         if s.ptx and pretraining is None:
             raise ValueError(f"ptx is {s.ptx}, but there are no pre-training batches to take the loss of")
         self.policy, self.chat, self.reward, self.prompts, self.pretraining = policy, chat, reward, prompts, pretraining
-        self.reference = copy.deepcopy(policy).requires_grad_(False)
-        self.value = copy.deepcopy(value) if value is not None else RewardModel(policy)
-        nn.init.zeros_(self.value.score.weight)
-        nn.init.zeros_(self.value.score.bias)
+        self.reference, self.value = copy.deepcopy(policy).requires_grad_(False), value
+        self.trained: list[nn.Module] = [policy] if value is None else [policy, value]
         self.optimisers = [
-            torch.optim.AdamW(policy.parameters(), lr=s.lr, betas=(0.9, 0.95), weight_decay=0.0),
-            torch.optim.AdamW(self.value.parameters(), lr=s.value_lr, betas=(0.9, 0.95), weight_decay=0.0),
+            torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.95), weight_decay=0.0)
+            for model, lr in zip(self.trained, (s.lr, s.value_lr))
         ]
         self.controller = AdaptiveKL(s.beta, s.target_kl) if s.target_kl else None
         self.beta, self.done = s.beta, 0
 
+    def losses(self, rollout: Rollout) -> Losses:
+        """Say what is to become smaller: a function of log p of some rows of the rollout, and of which rows they are.
+
+        It is asked for before the first gradient step on the rollout, and gives its losses by name.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no losses")
+
     def step(self) -> Iteration:
-        """Take one iteration: sample, score, estimate advantages, improve policy and value function."""
+        """Take one iteration: sample, score, say what is to become smaller, improve."""
         rollout = self.roll_out()
         self.set_rates()
-        losses = self.improve(rollout, *self.advantages(rollout))
-        report = self.report(rollout, *losses)
+        report = self.report(rollout, *self.improve(rollout, self.losses(rollout)))
         if self.controller:
             self.beta = self.controller.update(report.kl, self.settings.batch_size)
         self.done += 1
         return report
 
     def roll_out(self) -> Rollout:
-        """Answer this iteration's prompts, and read the answers once with policy, reference and value function."""
+        """Answer this iteration's prompts, and read the answers once with all models."""
         s = self.settings
         first = self.done * s.batch_size
         prompts = [self.prompts(number) for number in range(first, first + s.batch_size)]
@@ -169,7 +174,7 @@ class PPO:
         batch = self.chat.batch([self.chat.prompt(p) for p in prompts], answers)
         with torch.no_grad(), autocast(batch.ids.device, s.dtype):
             logp, ref_logp = (self.log_probs(model, batch) for model in (self.policy, self.reference))
-            values = self.value.values(batch.ids[:, :-1])
+            values = None if self.value is None else self.value.values(batch.ids[:, :-1])
         mask = batch.answer[:, 1:]
         return Rollout(prompts, answers, batch, mask, logp, ref_logp, values, scores)
 
@@ -177,63 +182,48 @@ class PPO:
         """log p of every token after the first, at the temperature that answers are sampled with."""
         return log_probs(model(batch.ids[:, :-1]) / self.settings.temperature, batch.ids[:, 1:])
 
-    def advantages(self, rollout: Rollout) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
-        """Say how much better each token was than expected, whitened, and what the value function should say."""
-        s, mask = self.settings, rollout.mask
-        rewards = token_rewards(rollout.scores, rollout.logp, rollout.ref_logp, mask, self.beta)
-        if s.whiten_rewards:
-            rewards = whiten(rewards, mask, shift_mean=False)
-        advantages, returns = gae(rewards, rollout.values, mask, s.gamma, s.lam)
-        return whiten(advantages, mask), returns
-
     def set_rates(self) -> None:
         """Give the optimisers this iteration's learning rates."""
-        s = self.settings
-        factor = max(0.0, 1 - self.done / s.decay_over) if s.decay_over else 1.0
-        for optimiser, rate in zip(self.optimisers, (s.lr, s.value_lr)):
+        over = self.settings.decay_over
+        factor = max(0.0, 1 - self.done / over) if over else 1.0
+        for optimiser in self.optimisers:
             for group in optimiser.param_groups:
-                group["lr"] = rate * factor
+                group["lr"] = optimiser.defaults["lr"] * factor
 
-    def improve(self, rollout: Rollout, advantages: Tensor, returns: Tensor) -> tuple[float, float, float]:
-        """Pass over the answers inner_epochs times; (policy loss, value loss, share of clipped ratios) at the end."""
+    def improve(self, rollout: Rollout, losses: Losses) -> tuple[dict[str, float], float]:
+        """Pass over the answers inner_epochs times; the losses and the share of clipped ratios at the last step."""
         s = self.settings
+        # the seed of the rollout's draws, too: a seed of its own would change every recorded run
         generator = torch.Generator().manual_seed(s.seed * 1_000_003 + self.done)
+        number = self.done * s.inner_epochs * s.minibatches  # of the gradient steps before this iteration
         for _ in range(s.inner_epochs):
             for rows in torch.randperm(s.batch_size, generator=generator).chunk(s.minibatches):
-                losses = self.gradient_step(rollout, advantages, returns, rows)
-        return losses
+                found = self.gradient_step(rollout, losses, rows, number)
+                number += 1
+        return found
 
     def gradient_step(
-        self, rollout: Rollout, advantages: Tensor, returns: Tensor, rows: Tensor
-    ) -> tuple[float, float, float]:
-        """Change policy and value function a little, by these rows of the rollout."""
-        s, mask = self.settings, rollout.mask[rows]
+        self, rollout: Rollout, losses: Losses, rows: Tensor, number: int
+    ) -> tuple[dict[str, float], float]:
+        """Change what is trained a little, by these rows of the rollout."""
+        s = self.settings
         batch = Batch(rollout.batch.ids[rows], rollout.batch.answer[rows])
         with autocast(batch.ids.device, s.dtype):
             logp = self.log_probs(self.policy, batch)
-            policy_loss = self.policy_loss(logp, rollout, advantages, rows)
-            loss_of_values = self.value_loss(batch, rollout, returns, rows)
-            total = policy_loss + loss_of_values
+            found = losses(logp, rows)
+            total = sum(found.values())
             if s.ptx:
-                total = total + s.ptx * next_token_loss(self.policy, self.pretraining(self.done))
+                total = total + s.ptx * next_token_loss(self.policy, self.pretraining(number))
         total.backward()
-        for model, optimiser in zip((self.policy, self.value), self.optimisers):
+        for model, optimiser in zip(self.trained, self.optimisers):
             nn.utils.clip_grad_norm_(model.parameters(), s.max_norm)
             optimiser.step()
             optimiser.zero_grad()
         outside = ((logp - rollout.logp[rows]).exp() - 1).abs() > s.clip
-        return policy_loss.item(), loss_of_values.item(), masked_mean(outside.float(), mask).item()
+        clipped = masked_mean(outside.float(), rollout.mask[rows]).item()
+        return {name: loss.item() for name, loss in found.items()}, clipped
 
-    def policy_loss(self, logp: Tensor, rollout: Rollout, advantages: Tensor, rows: Tensor) -> Tensor:
-        """`ppo_loss` of these rows."""
-        return ppo_loss(logp, rollout.logp[rows], advantages[rows], rollout.mask[rows], self.settings.clip)
-
-    def value_loss(self, batch: Batch, rollout: Rollout, returns: Tensor, rows: Tensor) -> Tensor:
-        """`value_loss` of these rows."""
-        values = self.value.values(batch.ids[:, :-1])
-        return value_loss(values, rollout.values[rows], returns[rows], rollout.mask[rows], self.settings.value_clip)
-
-    def report(self, rollout: Rollout, policy_loss: float, loss_of_values: float, clipped: float) -> Iteration:
+    def report(self, rollout: Rollout, losses: dict[str, float], clipped: float) -> Iteration:
         """Put the iteration into numbers."""
         kl = torch.where(rollout.mask, kl_k1(rollout.logp, rollout.ref_logp), 0.0).sum(1).mean().item()
         read = [self.chat.read(answer) for answer in rollout.answers]
@@ -245,8 +235,8 @@ class PPO:
             finished=sum(ended for _, ended in read) / len(read),
             beta=self.beta,
             clipped=clipped,
-            policy_loss=policy_loss,
-            value_loss=loss_of_values,
+            policy_loss=losses["policy"],
+            value_loss=losses.get("value"),
             prompt=rollout.prompts[0],
             answer=read[0][0],
         )
@@ -264,7 +254,54 @@ class PPO:
 
     def models(self) -> nn.ModuleDict:
         """All that has weights, the reference included."""
-        return nn.ModuleDict({"policy": self.policy, "value": self.value, "reference": self.reference})
+        held = {"policy": self.policy, "value": self.value, "reference": self.reference}
+        return nn.ModuleDict({name: model for name, model in held.items() if model is not None})
+
+
+class PPO(Loop):
+    """Proximal policy optimisation: rewards per token, and a value function that says what was to be expected.
+
+    `value` is a copy of a reward model whose unit starts at 0 again; without one it starts from the policy. All else
+    is `Loop`'s.
+    """
+
+    def __init__(
+        self,
+        policy: GPT,
+        chat: Chat,
+        reward: Reward,
+        prompts: Callable[[int], str],
+        settings: Settings | None = None,
+        value: RewardModel | None = None,
+        pretraining: Batches | None = None,
+    ) -> None:
+        value = RewardModel(policy) if value is None else copy.deepcopy(value)
+        nn.init.zeros_(value.score.weight)
+        nn.init.zeros_(value.score.bias)
+        super().__init__(policy, chat, reward, prompts, settings, value, pretraining)
+
+    def advantages(self, rollout: Rollout) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
+        """Say how much better each token was than expected, whitened, and what the value function should say."""
+        s, mask = self.settings, rollout.mask
+        rewards = token_rewards(rollout.scores, rollout.logp, rollout.ref_logp, mask, self.beta)
+        if s.whiten_rewards:
+            rewards = whiten(rewards, mask, shift_mean=False)
+        advantages, returns = gae(rewards, rollout.values, mask, s.gamma, s.lam)
+        return whiten(advantages, mask), returns
+
+    def losses(self, rollout: Rollout) -> Losses:
+        """`ppo_loss` of the policy, `value_loss` of the value function."""
+        s, (advantages, returns) = self.settings, self.advantages(rollout)
+
+        def of_rows(logp: Tensor, rows: Tensor) -> dict[str, Tensor]:
+            old_logp, old_values, mask = (x[rows] for x in (rollout.logp, rollout.values, rollout.mask))
+            values = self.value.values(rollout.batch.ids[rows, :-1])
+            return {
+                "policy": ppo_loss(logp, old_logp, advantages[rows], mask, s.clip),
+                "value": value_loss(values, old_values, returns[rows], mask, s.value_clip),
+            }
+
+        return of_rows
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:

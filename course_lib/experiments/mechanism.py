@@ -88,23 +88,23 @@ def made_alike(published: Results | None, experiment: Experiment, made: dict[str
 
 
 def done(experiment: Experiment, desk: Desk, published: Results | None) -> Results:
-    """Give the records that count: those on the desk, and the published ones that were made alike.
+    """Give a record for each job done: those on the desk, and published ones that were made alike.
 
     Raises ValueError where a record on the desk was made with something else.
     """
-    found = list(published) if made_alike(published, experiment, desk.made) else []
-    for job, record, made in desk.records():
+    here = list(desk.records())
+    for job, _, made in here:
         if made != desk.made:
             raise ValueError(f"{desk.folder} holds {job}, made with {made}, not {desk.made}: name another folder")
-        if (before := record_of(job, found)) is not None:
-            found.remove(before)
-        found.append(record)
+    found = list(published) if made_alike(published, experiment, desk.made) else []
+    found = [record for record in found if not any(job.items() <= record.items() for job, _, _ in here)]
+    found += [record for _, record, _ in here]
     return Results(experiment.name, recipe_of(experiment.recipe), desk.made, found)
 
 
 def record_of(job: Job, records: Iterable[Record]) -> Record | None:
-    """Give the record of a job, the latest if there are two; or None."""
-    return next((record for record in reversed(list(records)) if job.items() <= record.items()), None)
+    """Give the record of a job, or None."""
+    return next((record for record in records if job.items() <= record.items()), None)
 
 
 def to_do(experiment: Experiment, records: Results, **only: Any) -> Iterator[Job]:

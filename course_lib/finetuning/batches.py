@@ -1,6 +1,6 @@
 """Examples in rows of ids, and batches of them, padded on the right."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from course_lib.tokens import Tokenizer
 from course_lib.town import LABELS, Example
+from course_lib.training.batches import Tensors
 
 from .formats import (
     SpecialTokens,
@@ -37,16 +38,12 @@ class Encoded:
 
 
 @dataclass(frozen=True)
-class Batch:
+class Batch(Tensors):
     """B examples of K rows, padded on the right to T tokens; `extract` is the place of each row's extract token."""
 
     ids: Int[Tensor, "B K T"]
     extract: Int[Tensor, "B K"]
     labels: Int[Tensor, " B"]
-
-    def to(self, device: torch.device | str) -> "Batch":
-        """Copy the three tensors to a device."""
-        return Batch(self.ids.to(device), self.extract.to(device), self.labels.to(device))
 
 
 def check_form(form: str) -> str:
@@ -106,8 +103,8 @@ def collate(examples: Sequence[Encoded]) -> Batch:
 
 def epoch(
     examples: Sequence[Encoded], batch_size: int, seed: int, number: int, similar_lengths: int = 1
-) -> Iterator[list[Encoded]]:
-    """Yield the batches of one epoch: every example once, in an order made from the two numbers alone.
+) -> list[list[Encoded]]:
+    """Give the batches of one epoch: every example once, in an order made from the two numbers alone.
 
     `similar_lengths` batches at a time are sorted by length before they are cut, which saves padding.
     """
@@ -118,5 +115,5 @@ def epoch(
         if similar_lengths > 1:
             these = sorted(these, key=lambda i: examples[i].length)
         batches += [these[i : i + batch_size] for i in range(0, len(these), batch_size)]
-    for i in dice.permutation(len(batches)) if similar_lengths > 1 else range(len(batches)):
-        yield [examples[j] for j in batches[i]]
+    turns = dice.permutation(len(batches)) if similar_lengths > 1 else range(len(batches))
+    return [[examples[j] for j in batches[i]] for i in turns]

@@ -10,6 +10,8 @@ from torch.nn import functional as F
 from .batches import check_form
 from .formats import SpecialTokens
 
+N_NEW = 3  # tokens: start, delimiter, extract
+
 
 def widen(model: nn.Module, std: float = 0.02, seed: int = 0, start_as: int | None = None) -> SpecialTokens:
     """Add three rows to the model's token embedding, drawn from N(0, std), and return their ids.
@@ -22,7 +24,7 @@ def widen(model: nn.Module, std: float = 0.02, seed: int = 0, start_as: int | No
     vocabulary.
     """
     old = model.wte.weight.detach()  # [V, C]
-    new = std * torch.randn(3, old.shape[1], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    new = std * torch.randn(N_NEW, old.shape[1], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     new = new.to(old)
     if start_as is not None:
         if not 0 <= start_as < len(old):
@@ -95,4 +97,4 @@ def freeze(task: TaskModel, layers: int, tokens: bool = False) -> None:
             model.ln_f.requires_grad_(True)
     task.only_new_tokens = layers > 0 and tokens
     if task.only_new_tokens:
-        model.wte.weight.requires_grad_(True)  # `finetune` puts the other rows back
+        model.wte.weight.requires_grad_(True)  # `finetune` holds the other rows

@@ -1,18 +1,22 @@
 """Fine-tuning as GPT-1 was fine-tuned: one task, a few epochs, two losses."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_lib.training import adamw
+from course_lib.models.checks import check_at_least
+from course_lib.training import adamw, similar_lengths, train
 
 from .batches import Batch, Encoded, collate, epoch
-from .heads import TaskModel, at_extract
+from .heads import N_NEW, TaskModel, at_extract
 
 
 def check_mean(mean: str) -> None:
@@ -43,14 +47,11 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "epochs", "similar_lengths"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
+        check_at_least(1, batch_size=self.batch_size, epochs=self.epochs, similar_lengths=self.similar_lengths)
         if not 0 <= self.warmup < 1:
             raise ValueError(f"warmup is {self.warmup}: it is a fraction of the steps, from 0 to below 1")
         if self.lm_weight < 0:
             raise ValueError(f"lm_weight is {self.lm_weight}: a negative one would make the language model worse")
-
         check_mean(self.lm_mean)
 
     def steps(self, n_examples: int) -> int:
@@ -88,35 +89,62 @@ def finetune(
         raise ValueError("0 examples to train on: there must be at least 1")
     steps = settings.steps(len(examples))
     optimisers = finetune_optimisers(task, settings) if optimisers is None else optimisers
-    batches = every_batch(examples, settings, start)
-    for optimiser in optimisers:
-        for group in optimiser.param_groups:
-            group.setdefault("initial_lr", group["lr"])
-    old_rows = task.model.wte.weight[:-3].detach().clone() if task.only_new_tokens else None
-    for step in range(start, steps):
+    loss = TwoLosses(settings, start)
+
+    def factor(step: int) -> float:
+        return warmup_linear(step, steps, settings.warmup)
+
+    batch = every_batch(examples, settings)
+    with hold_old_tokens(task, optimisers):
+        for _ in train(task, batch, optimisers, factor, steps, start, clip=settings.clip, dtype=dtype, loss=loss):
+            yield loss.last
+
+
+class TwoLosses:
+    """Task loss + lm_weight · language-modelling loss, as `training.train` takes it; `last` is what it gave last."""
+
+    def __init__(self, settings: Settings, start: int = 0) -> None:
+        self.settings, self.taken = settings, start
+
+    def __call__(self, task: TaskModel, batch: Batch) -> Float[Tensor, ""]:
+        """Take the losses of the next step, with dropout that is made from the seed and the step alone."""
+        s = self.settings
         task.train()
-        batch = next(batches).to(task.head.weight.device)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed * 1_000_003 + step)  # dropout
-            with torch.autocast(task.head.weight.device.type, dtype, enabled=dtype != torch.float32):
-                scores, task_loss, lm_loss = losses(task, batch, settings.lm_weight, settings.lm_mean)
-        loss = task_loss + settings.lm_weight * lm_loss
-        if not math.isfinite(loss.item()):
-            raise FloatingPointError(f"the loss at step {step} is {loss.item()}: lower the learning rate")
-        task.zero_grad()
-        loss.backward()
-        if old_rows is not None:
-            task.model.wte.weight.grad[:-3] = 0
-        torch.nn.utils.clip_grad_norm_(task.parameters(), settings.clip)
-        for optimiser in optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = group["initial_lr"] * warmup_linear(step, steps, settings.warmup)
-            optimiser.step()
-        if old_rows is not None:
-            with torch.no_grad():
-                task.model.wte.weight[:-3] = old_rows  # weight decay moved them
+            torch.manual_seed(s.seed * 1_000_003 + self.taken)
+            scores, task_loss, lm_loss = losses(task, batch, s.lm_weight, s.lm_mean)
+        self.taken += 1
         right = (scores.argmax(-1) == batch.labels).double().mean()
-        yield Step(step + 1, task_loss.item(), lm_loss.item(), right.item())
+        self.last = Step(self.taken, task_loss.item(), lm_loss.item(), right.item())
+        return task_loss + s.lm_weight * lm_loss
+
+
+@contextmanager
+def hold_old_tokens(task: TaskModel, optimisers: list[torch.optim.Optimizer]) -> Iterator[None]:
+    """While this lasts, only the new rows of the embedding learn, if `freeze` has said so.
+
+    The other rows have no gradient, so that they do not count when gradients are clipped; and they are put back after
+    each step, since weight decay moves what it is given whether there is a gradient or not.
+    """
+    if not task.only_new_tokens:
+        yield
+        return
+    weight = task.model.wte.weight
+    old = weight[:-N_NEW].detach().clone()
+
+    def without_old(gradient: Tensor) -> Tensor:
+        return torch.cat([torch.zeros_like(old), gradient[-N_NEW:]])
+
+    @torch.no_grad()
+    def put_back(*_: Any) -> None:
+        weight[:-N_NEW] = old
+
+    hooks = [weight.register_hook(without_old), *(o.register_step_post_hook(put_back) for o in optimisers)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def finetune_optimisers(task: TaskModel, settings: Settings) -> list[torch.optim.Optimizer]:
@@ -134,14 +162,19 @@ def warmup_linear(step: int, n_steps: int, warmup: float = 0.002) -> float:
     return (x / warmup if x <= warmup and warmup else 1.0) * (1 - x)
 
 
-def every_batch(examples: Sequence[Encoded], settings: Settings, start: int = 0) -> Iterator[Batch]:
-    """Yield the batches of all epochs, without the first `start`."""
+def every_batch(examples: Sequence[Encoded], settings: Settings) -> Callable[[int], Batch]:
+    """Number the batches of all epochs, one after another."""
     per_epoch = settings.steps(len(examples)) // settings.epochs
-    for number in range(start // per_epoch, settings.epochs):
-        batches = epoch(examples, settings.batch_size, settings.seed, number, settings.similar_lengths)
-        for i, these in enumerate(batches):
-            if number * per_epoch + i >= start:
-                yield collate(these)
+
+    @lru_cache(maxsize=1)
+    def of_epoch(number: int) -> list[list[Encoded]]:
+        return epoch(examples, settings.batch_size, settings.seed, number, settings.similar_lengths)
+
+    def batch(number: int) -> Batch:
+        this_epoch, place = divmod(number, per_epoch)
+        return collate(of_epoch(this_epoch)[place])
+
+    return batch
 
 
 def losses(
@@ -192,12 +225,12 @@ def predict(
         raise ValueError("0 examples to score: there must be at least 1")
     was_training, device = task.training, task.head.weight.device
     task.eval()
-    order = sorted(range(len(examples)), key=lambda i: examples[i].length)  # neighbours of one length: little padding
-    parts = []
+    order, parts = [], []
     with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-        for i in range(0, len(order), batch_size):
-            batch = collate([examples[j] for j in order[i : i + batch_size]]).to(device)
+        for these in similar_lengths([example.length for example in examples], batch_size):
+            batch = collate([examples[i] for i in these]).to(device)
             parts.append(task(batch.ids, batch.extract))
+            order += these
     task.train(was_training)
     return torch.cat(parts)[torch.tensor(order).argsort().to(device)]
 

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from course_lib.tokens import ENDOFTEXT, Tokenizer
 from course_lib.town import WORLD, Example
+from course_lib.training import similar_lengths
 
 ORDERED = re.compile(r"(\w+) (?:says:|asks|wants)")
 
@@ -48,16 +49,12 @@ def fit_thresholds(scores: Sequence[float], labels: Sequence[int], n_cuts: int =
 
 
 @torch.no_grad()
-def continuation_nats(
-    model: nn.Module, tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]], batch_size: int = 100
-) -> Float[Tensor, " n"]:
+def continuation_nats(model: nn.Module, tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]]) -> Float[Tensor, " n"]:
     """Say how surprised the model is by each second text after the first one: −log q, in nats."""
     end = tokenizer.special_tokens[ENDOFTEXT]
     rows = [([end, *tokenizer.encode(a)], tokenizer.encode(b)) for a, b in pairs]
     nats = torch.empty(len(rows))
-    order = sorted(range(len(rows)), key=lambda i: sum(map(len, rows[i])))
-    for start in range(0, len(order), batch_size):
-        these = order[start : start + batch_size]
+    for these in similar_lengths([len(a) + len(b) for a, b in rows], batch_size=100):
         targets = [torch.tensor([-100] * (len(a) - 1) + b) for a, b in (rows[i] for i in these)]  # only b counts
         ids = [torch.tensor((a + b)[:-1]) for a, b in (rows[i] for i in these)]
         x = nn.utils.rnn.pad_sequence(ids, batch_first=True)  # [B, T]

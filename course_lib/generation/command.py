@@ -2,7 +2,6 @@
 
 import io
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,12 +13,11 @@ from course_lib.tokens import Tokenizer
 from .samplers import NUCLEI
 from .text import load, stream_text
 
-TOWN_GPT = Path(__file__).parents[1] / "data" / "town-gpt"  # the model that comes with the library
 DTYPES = ["float32", "float16", "bfloat16"]
 
 
 @click.command("generate")
-@click.option("--model", "name", default=str(TOWN_GPT), help="A folder with a model, or gpt2. [the town's model]")
+@click.option("--model", "name", default="gpt2", show_default=True, help="A folder with a model, or gpt2.")
 @click.option("--prompt", default="", help="What the text begins with. [nothing: the model begins]")
 @click.option("--max-new-tokens", type=click.IntRange(0), default=100, show_default=True, help="How long to write.")
 @click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True, help="0 is greedy.")

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.models import GPT, KVCache
+from course_lib.models.checks import check_ids
 
 from .samplers import Sampler
 
@@ -105,7 +106,6 @@ def stream(
     max_new_tokens: int,
     stop: int | Collection[int] = (),
     generator: torch.Generator | None = None,
-    use_cache: bool = True,
     **rules: Any,
 ) -> Iterator[int]:
     """Yield the tokens that `generate` would write after a prompt of one row, each as soon as it is chosen.
@@ -115,7 +115,7 @@ def stream(
     rows = _rows(model, ids)
     if len(rows) > 1:
         raise ValueError(f"stream writes on from one prompt, not {len(rows)}: use generate for a batch")
-    steps = _steps(model, rows, max_new_tokens, Sampler(**rules), _token_ids(model, stop), generator, use_cache)
+    steps = _steps(model, rows, max_new_tokens, Sampler(**rules), _token_ids(model, stop), generator)
     return (int(tokens) for tokens in steps)
 
 
@@ -126,7 +126,7 @@ def _steps(
     sampler: Sampler,
     stop: Tensor,
     generator: torch.Generator | None,
-    use_cache: bool,
+    use_cache: bool = True,
 ) -> Iterator[Int[Tensor, " B"]]:
     if max_new_tokens < 0:
         raise ValueError(f"max_new_tokens is {max_new_tokens}: it must be 0 or more")
@@ -155,14 +155,12 @@ def _rows(model: GPT, ids: Prompt) -> list[Row]:
     rows = [torch.as_tensor(row) for row in (ids if _is_batch(ids) else [ids])]
     if not rows:
         raise ValueError("there is no prompt: the batch has no rows")
-    last = model.config.vocab_size - 1
     for i, row in enumerate(rows):
         if not len(row):
             raise ValueError(f"prompt {i} is empty: begin with one token at least, the end-of-text token for instance")
         if row.is_floating_point():
             raise ValueError(f"prompt {i} holds {row.dtype} numbers: token ids are integers")
-        if (bad := row[(row < 0) | (row > last)]).numel():
-            raise ValueError(f"token id {bad[0].item()} is not in the vocabulary: ids run from 0 to {last}")
+        check_ids(row, model.config.vocab_size)
     return [row.to(model.wte.weight.device, torch.long) for row in rows]
 
 

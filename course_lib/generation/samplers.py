@@ -21,8 +21,7 @@ def scale_by_temperature(logits: Logits, temperature: float | int) -> Logits:
 
     Raises ValueError for a temperature that is not above 0 (`sample` reads 0 as greedy).
     """
-    if not 0 < temperature < math.inf:
-        raise ValueError(f"temperature is {temperature}: it must be a finite number above 0")
+    check_temperature(temperature)
     return logits / temperature  # [*B, V]
 
 
@@ -31,8 +30,7 @@ def keep_top_k(logits: Logits, k: int) -> Logits:
 
     A k beyond the vocabulary keeps everything. Raises ValueError for k below 1.
     """
-    if k < 1:
-        raise ValueError(f"top_k is {k}: it must be at least 1 (None keeps every token)")
+    check_top_k(k)
     kth = logits.topk(min(k, logits.shape[-1])).values[..., -1:]  # [*B, V] -> [*B, K] -> [*B, 1]
     return logits.masked_fill(logits < kth, NEVER)  # [*B, V]
 
@@ -43,7 +41,7 @@ def keep_nucleus(logits: Logits, p: float | int) -> Logits:
     The usual convention, and transformers': the token that reaches p is in. Sums run from the unlikeliest token up,
     where rounding does no harm. Raises ValueError for a p outside (0, 1].
     """
-    _check_top_p(p)
+    check_top_p(p)
     rising, order = logits.sort(-1)  # [*B, V]
     out = rising.softmax(-1).cumsum(-1) <= 1 - p  # what the tokens up to here can spare
     out[..., -1] = False  # the likeliest token always stays
@@ -56,7 +54,7 @@ def keep_nucleus_openai(logits: Logits, p: float | int) -> Logits:
     The convention of GPT-2's published code (openai/gpt-2, src/sample.py): the token that crosses p is out, so the
     set is one token smaller than `keep_nucleus` has it; ties with its last token stay. Raises as `keep_nucleus` does.
     """
-    _check_top_p(p)
+    check_top_p(p)
     falling = logits.sort(-1, descending=True).values  # [*B, V]
     n_kept = (falling.softmax(-1).cumsum(-1) <= p).sum(-1, keepdim=True).clamp(min=1)  # [*B, V] -> [*B, 1]
     return logits.masked_fill(logits < falling.gather(-1, n_kept - 1), NEVER)  # [*B, V]
@@ -69,8 +67,7 @@ def penalise_repetition(logits: Logits, ids: Int[Tensor, "*B T"], penalty: float
     transformers' repair. A token counts once, however often it stands there; 1 changes nothing.
     Raises ValueError for a penalty that is not above 0.
     """
-    if not 0 < penalty < math.inf:
-        raise ValueError(f"repetition_penalty is {penalty}: it must be a finite number above 0 (1 changes nothing)")
+    check_penalty(penalty)
     seen = logits.gather(-1, ids)  # [*B, V] -> [*B, T]
     return logits.scatter(-1, ids, torch.where(seen < 0, seen * penalty, seen / penalty))  # [*B, V]
 
@@ -98,7 +95,11 @@ class Sampler:
             raise ValueError(f"nucleus is {self.nucleus!r}: choose one of {', '.join(NUCLEI)}")
         if self.temperature != 0 and not 0 < self.temperature < math.inf:
             raise ValueError(f"temperature is {self.temperature}: it must be 0 (greedy) or a finite number above")
-        self.logits(torch.zeros(1, 1), torch.zeros(1, 1, dtype=torch.long))  # each rule checks its own number
+        check_penalty(self.repetition_penalty)
+        if self.top_k is not None:
+            check_top_k(self.top_k)
+        if self.top_p is not None:
+            check_top_p(self.top_p)
 
     def logits(self, logits: Logits, ids: Int[Tensor, "*B T"] | None = None) -> Logits:
         """Apply the rules, in order; `ids`, the text so far, is only read by the repetition penalty."""
@@ -135,16 +136,34 @@ def sample(
     temperature: float | int = 1.0,
     top_k: int | None = None,
     top_p: float | int | None = None,
-    nucleus: str = "holtzman",
     generator: torch.Generator | None = None,
 ) -> Int[Tensor, "*B"]:
     """Draw one token from each row of logits by the rules of `Sampler`, whose errors it raises."""
-    return Sampler(temperature, top_k, top_p, nucleus).choose(logits, generator=generator)
+    return Sampler(temperature, top_k, top_p).choose(logits, generator=generator)
 
 
-def _check_top_p(p: float | int) -> None:
+def check_temperature(temperature: float | int) -> None:
+    """Raise ValueError for a temperature that nothing can be divided by."""
+    if not 0 < temperature < math.inf:
+        raise ValueError(f"temperature is {temperature}: it must be a finite number above 0")
+
+
+def check_top_k(k: int) -> None:
+    """Raise ValueError for a k that leaves no token."""
+    if k < 1:
+        raise ValueError(f"top_k is {k}: it must be at least 1 (None keeps every token)")
+
+
+def check_top_p(p: float | int) -> None:
+    """Raise ValueError for a p that is no probability, and for 0."""
     if not 0 < p <= 1:
         raise ValueError(f"top_p is {p}: it must be above 0 and at most 1 (None keeps every token)")
+
+
+def check_penalty(penalty: float | int) -> None:
+    """Raise ValueError for a penalty that is not above 0, or infinite."""
+    if not 0 < penalty < math.inf:
+        raise ValueError(f"repetition_penalty is {penalty}: it must be a finite number above 0 (1 changes nothing)")
 
 
 def _checked(logits: Logits) -> Logits:

@@ -4,9 +4,11 @@ import torch
 
 from course_lib.models import GPT, GPTConfig
 
+SHARP = 100.0  # so large a score that a head looks at one place alone
+
 
 @torch.no_grad()
-def copying_gpt(vocab_size: int, n_ctx: int, sharp: float = 100.0) -> GPT:
+def copying_gpt(vocab_size: int, n_ctx: int) -> GPT:
     """Set every weight of two layers with one head each, so that a token is followed by what followed it before.
 
     The stream has three fields: this token, this place, and the token before. Head (0, 0) fills in the third. Head
@@ -22,12 +24,12 @@ def copying_gpt(vocab_size: int, n_ctx: int, sharp: float = 100.0) -> GPT:
     model.wpe.weight[:, place] = torch.eye(n_ctx)
 
     q, k, v = model.h[0].attn.c_attn.weight.chunk(3, dim=1)  # [C, 3C] -> three views, [C, C]
-    q[place, place] = sharp * torch.eye(n_ctx)  # I stand here
+    q[place, place] = SHARP * torch.eye(n_ctx)  # I stand here
     k[place, place] = torch.eye(n_ctx).roll(1, dims=1)  # I stand before you
     v[token, before] = torch.eye(vocab_size)
 
     q, k, v = model.h[1].attn.c_attn.weight.chunk(3, dim=1)
-    q[token, token] = sharp * torch.eye(vocab_size)  # this is what I am
+    q[token, token] = SHARP * torch.eye(vocab_size)  # this is what I am
     k[before, token] = torch.eye(vocab_size)  # this is what stood before me
     v[token, token] = 10 * torch.eye(vocab_size)  # louder than the token that is there already
 

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.models import GPT
+from course_lib.models.checks import check_ids
 
 from .record import Record
 
@@ -62,7 +63,5 @@ def attribution(
 
 
 def _embeddings(model: GPT, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
-    if (bad := ids[(ids < 0) | (ids >= model.config.vocab_size)]).numel():
-        last = model.config.vocab_size - 1
-        raise ValueError(f"token id {bad[0].item()} is not in the vocabulary: ids run from 0 to {last}")
+    check_ids(ids, model.config.vocab_size)
     return model.wte.weight[ids]

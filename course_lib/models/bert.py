@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from . import checkpoints
 from .bert_files import BERT_FILES, files_of, read_settings
+from .checks import check_at_least, check_heads
 
 GELUS = {"tanh": "tanh", "erf": "none"}  # our names -> torch's
 
@@ -40,13 +41,12 @@ class BERTConfig:
     pooler: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "n_ctx", "n_embd", "n_layer", "n_head", "n_segment"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
-        if self.n_embd % self.n_head:
-            raise ValueError(f"n_embd = {self.n_embd} cannot be cut into n_head = {self.n_head} equal heads")
-        if self.gelu not in GELUS:
-            raise ValueError(f"gelu is {self.gelu!r}: choose one of {', '.join(GELUS)}")
+        sizes = asdict(self)
+        gelu, _ = sizes.pop("gelu"), sizes.pop("pooler")
+        check_at_least(1, **sizes)
+        check_heads(self.n_embd, self.n_head)
+        if gelu not in GELUS:
+            raise ValueError(f"gelu is {gelu!r}: choose one of {', '.join(GELUS)}")
 
 
 class GELU(nn.GELU):

@@ -53,22 +53,20 @@ class Files:
     ignored: str = r"h\.\d+\.attn\.(bias|masked_bias)"  # the masks that old files carry
 
 
+PLAIN = {  # what the settings of GPT-2 and GPT-1 have in common: as published, without dropout
+    "layer_norm_epsilon": 1e-5,
+    "tie_word_embeddings": True,
+    "attn_pdrop": 0.0,
+    "embd_pdrop": 0.0,
+    "resid_pdrop": 0.0,
+    "bos_token_id": None,
+    "eos_token_id": None,
+}
 GPT2 = Files(
     kind="GPT-2",
     loader="GPT",
     hub={name: f"openai-community/{name}" for name in ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")},
-    fixed={
-        "architectures": ["GPT2LMHeadModel"],
-        "model_type": "gpt2",
-        "activation_function": "gelu_new",
-        "layer_norm_epsilon": 1e-5,
-        "tie_word_embeddings": True,
-        "attn_pdrop": 0.0,
-        "embd_pdrop": 0.0,
-        "resid_pdrop": 0.0,
-        "bos_token_id": None,
-        "eos_token_id": None,
-    },
+    fixed={"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "activation_function": "gelu_new"} | PLAIN,
     read={
         "model_type": ("gpt2",),
         "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
@@ -82,18 +80,8 @@ GPT1 = Files(
     kind="GPT-1",
     loader="GPT1",
     hub={"openai-gpt": "openai-community/openai-gpt"},
-    fixed={
-        "architectures": ["OpenAIGPTLMHeadModel"],
-        "model_type": "openai-gpt",
-        "afn": "gelu",  # which means the tanh form there
-        "layer_norm_epsilon": 1e-5,
-        "tie_word_embeddings": True,
-        "attn_pdrop": 0.0,
-        "embd_pdrop": 0.0,
-        "resid_pdrop": 0.0,
-        "bos_token_id": None,
-        "eos_token_id": None,
-    },
+    # "gelu" means the tanh form there
+    fixed={"architectures": ["OpenAIGPTLMHeadModel"], "model_type": "openai-gpt", "afn": "gelu"} | PLAIN,
     read={"model_type": ("openai-gpt",), "afn": ("gelu",), "layer_norm_epsilon": (1e-5,)},
     names={"wte.weight": "tokens_embed.weight", "wpe.weight": "positions_embed.weight"},
 )

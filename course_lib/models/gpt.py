@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from . import checkpoints
 from .cache import KVCache
+from .checks import check_at_least, check_heads, check_ids
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,8 @@ class GPTConfig:
     n_head: int = 12
 
     def __post_init__(self) -> None:
-        for name, size in asdict(self).items():
-            if size < 1:
-                raise ValueError(f"{name} is {size}: it must be at least 1")
-        if self.n_embd % self.n_head:
-            raise ValueError(f"n_embd = {self.n_embd} cannot be cut into n_head = {self.n_head} equal heads")
+        check_at_least(1, **asdict(self))
+        check_heads(self.n_embd, self.n_head)
 
 
 class Conv1D(nn.Module):
@@ -141,9 +139,7 @@ class GPT(nn.Module):
         n_positions = ids.shape[1] + (0 if cache is None else cache.length)
         if n_positions > self.config.n_ctx:
             raise ValueError(f"{n_positions} tokens exceed n_ctx = {self.config.n_ctx}")
-        if (bad := ids[(ids < 0) | (ids >= self.config.vocab_size)]).numel():
-            last = self.config.vocab_size - 1
-            raise ValueError(f"token id {bad[0].item()} is not in the vocabulary: ids run from 0 to {last}")
+        check_ids(ids, self.config.vocab_size)
         where = self.wpe.weight[:n_positions] if cache is None else self.wpe(cache.positions(ids.shape[1]))
         return self.wte(ids) + where  # [B, T] -> [B, T, C], [T, C] or [B, T, C] -> [B, T, C]
 

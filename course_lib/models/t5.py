@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from . import checkpoints
+from .checks import check_at_least, check_ids
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,12 @@ class T5Config:
     end_id: int = 1
 
     def __post_init__(self) -> None:
-        for name, size in asdict(self).items():
-            if name in ("pad_id", "end_id"):
-                if not 0 <= size < self.vocab_size:
-                    raise ValueError(f"{name} is {size}: ids run from 0 to {self.vocab_size - 1}")
-            elif size < 1:
-                raise ValueError(f"{name} is {size}: it must be at least 1")
+        sizes = asdict(self)
+        ids = {name: sizes.pop(name) for name in ("pad_id", "end_id")}
+        check_at_least(1, **sizes)
+        for name, number in ids.items():
+            if not 0 <= number < self.vocab_size:
+                raise ValueError(f"{name} is {number}: ids run from 0 to {self.vocab_size - 1}")
         if self.n_buckets % 4 or self.max_distance <= self.n_buckets // 2:
             raise ValueError(
                 f"n_buckets is {self.n_buckets} and max_distance {self.max_distance}: the first must be a multiple of "
@@ -264,9 +265,7 @@ class T5(nn.Module):
 
     def embed(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
         """Look tokens up. Nothing says where they stand."""
-        if (bad := ids[(ids < 0) | (ids >= self.config.vocab_size)]).numel():
-            last = self.config.vocab_size - 1
-            raise ValueError(f"token id {bad[0].item()} is not in the vocabulary: ids run from 0 to {last}")
+        check_ids(ids, self.config.vocab_size)
         return self.shared(ids)
 
     @torch.no_grad()

@@ -15,6 +15,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .checks import check_at_least, check_heads, check_ids
+
 
 @dataclass(frozen=True)
 class TransformerXLConfig:
@@ -32,11 +34,10 @@ class TransformerXLConfig:
     mem_len: int = 512
 
     def __post_init__(self) -> None:
-        for name, size in asdict(self).items():
-            if size < (least := 0 if name == "mem_len" else 1):
-                raise ValueError(f"{name} is {size}: it must be at least {least}")
-        if self.n_embd % self.n_head:
-            raise ValueError(f"n_embd = {self.n_embd} cannot be cut into n_head = {self.n_head} equal heads")
+        sizes = asdict(self)
+        check_at_least(0, mem_len=sizes.pop("mem_len"))
+        check_at_least(1, **sizes)
+        check_heads(self.n_embd, self.n_head)
         if self.n_embd % 2:
             raise ValueError(f"n_embd = {self.n_embd} is odd: half of the channels are sines, half are cosines")
 
@@ -146,9 +147,7 @@ class TransformerXL(nn.Module):
 
     def hidden(self, ids: Int[Tensor, "B T"], memory: Memory | None = None) -> Float[Tensor, "B T C"]:
         """Give the hidden states after all layers. In each layer those of the *layer below* are what is remembered."""
-        if (bad := ids[(ids < 0) | (ids >= self.config.vocab_size)]).numel():
-            last = self.config.vocab_size - 1
-            raise ValueError(f"token id {bad[0].item()} is not in the vocabulary: ids run from 0 to {last}")
+        check_ids(ids, self.config.vocab_size)
         h = self.wte(ids) * math.sqrt(self.config.n_embd)  # [B, T] -> [B, T, C]
         n_keys = ids.shape[1] + (0 if memory is None else memory.length)
         waves = distance_waves(n_keys, self.config.n_embd).to(h)  # [S, C]

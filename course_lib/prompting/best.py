@@ -14,7 +14,7 @@ from .prompts import Shot
 from .puzzles import Question
 
 
-def best_probabilities(question: Question, world: World = WORLD) -> list[float]:
+def best_probabilities(question: Question) -> list[float]:
     """Give p(answer | prompt) in the town for each answer of a question, exactly. They sum to 1.
 
     Raises ValueError for shots that contradict one another, such as one key with two names.
@@ -23,7 +23,7 @@ def best_probabilities(question: Question, world: World = WORLD) -> list[float]:
         p = game_probabilities(question)
     else:
         after = code_book_probabilities if question.kind == "code book" else rule_probabilities
-        named = after(question.shots, question.question, world)
+        named = after(question.shots, question.question, WORLD)
         p = [named[answer] for answer in question.answers]
     if abs(sum(p) - 1) > 1e-9:
         raise ValueError(f"these shots contradict one another, no {question.kind} has them: {question.prompt!r}")

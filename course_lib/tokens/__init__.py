@@ -1,7 +1,7 @@
 """Byte-pair encoding from scratch, its bridge to tiktoken, and GPT-2's own vocabulary."""
 
-from course_lib.tokens.characters import character_tokenizer
-from course_lib.tokens.gpt2 import (
+from .characters import character_tokenizer
+from .gpt2 import (
     ENDOFTEXT,
     GPT1_MERGES,
     GPT1_SYMBOLS,
@@ -15,11 +15,11 @@ from course_lib.tokens.gpt2 import (
     gpt2_tokenizer,
     vocab_bpe,
 )
-from course_lib.tokens.merging import apply_merges, count_pairs, merge
-from course_lib.tokens.splitting import PATTERN, split
-from course_lib.tokens.steps import Node, merge_steps, merge_tree
-from course_lib.tokens.tokenizer import Tokenizer
-from course_lib.tokens.training import train_bpe, train_bpe_naive
+from .merging import apply_merges, count_pairs, merge
+from .splitting import PATTERN, split
+from .steps import Node, merge_steps, merge_tree
+from .tokenizer import Tokenizer
+from .training import train_bpe, train_bpe_naive
 
 __all__ = [
     "ENDOFTEXT",

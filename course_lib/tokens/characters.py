@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from course_lib.tokens.splitting import to_bytes
-from course_lib.tokens.tokenizer import Tokenizer
+from .splitting import to_bytes
+from .tokenizer import Tokenizer
 
 
 def character_tokenizer(texts: Iterable[str], special_tokens: Sequence[str] = ()) -> Tokenizer:

@@ -8,9 +8,9 @@ from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_lib.tokens.alphabet import write_bytes
-from course_lib.tokens.splitting import PATTERN
-from course_lib.tokens.tokenizer import Tokenizer
+from .alphabet import write_bytes
+from .splitting import PATTERN
+from .tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     import tiktoken
@@ -53,9 +53,9 @@ def gpt2_tokenizer(path: str | os.PathLike | None = None) -> Tokenizer:
     return Tokenizer.from_ranks(gpt2_ranks(path), [ENDOFTEXT])
 
 
-def gpt2_merges(path: str | os.PathLike | None = None) -> list[tuple[bytes, bytes]]:
+def gpt2_merges() -> list[tuple[bytes, bytes]]:
     """GPT-2's 50,000 merges in order. Finds the file as `gpt2_encoding`."""
-    return gpt2_tokenizer(path).merges
+    return gpt2_tokenizer().merges
 
 
 def gpt2_ranks(path: str | os.PathLike | None = None) -> dict[bytes, int]:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from course_lib.tokens.merging import merge
-from course_lib.tokens.splitting import split, to_bytes
-from course_lib.tokens.tokenizer import Tokenizer
+from .merging import merge
+from .splitting import split, to_bytes
+from .tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, SupportsIndex
 
 import regex
 
-from course_lib.tokens.alphabet import read_bytes, write_bytes
-from course_lib.tokens.merging import apply_merges_fast
-from course_lib.tokens.splitting import PATTERN, split, to_bytes
+from course_lib.atomic import write_text
+
+from .alphabet import read_bytes, write_bytes
+from .merging import apply_merges_fast
+from .splitting import PATTERN, split, to_bytes
 
 if TYPE_CHECKING:
     import tiktoken
@@ -199,20 +201,14 @@ class Tokenizer:
         return tokenizer
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the tokenizer as JSON that people can read; the file is replaced in one step."""
+        """Write the tokenizer as JSON that people can read; the file is replaced in one move."""
         fields = {
             "format": "inside-gpt-bpe-1",
             "byte_order": write_bytes(self.byte_order),
             "merges": [f"{write_bytes(left)} {write_bytes(right)}" for left, right in self.merges],
             "special_tokens": list(self.special_tokens),
         }
-        path = Path(path)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            temporary.write_text(json.dumps(fields, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_text(Path(path), json.dumps(fields, ensure_ascii=False, indent=1) + "\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Tokenizer":

@@ -5,10 +5,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from course_lib.tokens.alphabet import BYTE_ORDER
-from course_lib.tokens.merging import count_pairs, merge
-from course_lib.tokens.splitting import split, to_bytes
-from course_lib.tokens.tokenizer import Tokenizer, check_special_tokens, cut_at
+from .alphabet import BYTE_ORDER
+from .merging import count_pairs, merge
+from .splitting import split, to_bytes
+from .tokenizer import Tokenizer, check_special_tokens, cut_at
 
 PLACE = {byte: place for place, byte in enumerate(BYTE_ORDER)}  # byte -> its place in GPT-2's order
 

@@ -5,7 +5,7 @@ from .demonstrations import Demonstration, demonstration
 from .documents import HELD_OUT, KINDS, MIXES, WORDS, Document, document, documents, entropy_floor
 from .exact import END, entropy, fill_blank, next_words, probability, texts
 from .labeler import Labeler
-from .own_text import read_texts
+from .own_text import read_text
 from .tasks import LABELS, TASKS, Example, task
 from .world import WORLD, World
 
@@ -33,7 +33,7 @@ __all__ = [
     "labeler",
     "next_words",
     "probability",
-    "read_texts",
+    "read_text",
     "task",
     "texts",
 ]

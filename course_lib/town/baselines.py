@@ -22,26 +22,24 @@ def majority(train: Sequence[Example], test: Sequence[Example]) -> float:
     return sum(e.label == commonest for e in test) / len(test)
 
 
-def bag_of_words(train: Sequence[Example], test: Sequence[Example], strength: float = 0.02) -> float:
+def bag_of_words(train: Sequence[Example], test: Sequence[Example]) -> float:
     """Accuracy on `test` of a logistic regression on word counts, and on how they differ between two texts.
 
-    With options, each (text, option) pair is scored as right or wrong and the best score wins. `strength` is
-    scikit-learn's C, small because there are several hundred features.
+    With options, each (text, option) pair is scored as right or wrong and the best score wins. The
+    regularisation is strong, because there are several hundred features.
     """
     check(train, test)
-    return regression(train, test, features, strength)
+    return regression(train, test, features, strength=0.02)
 
 
-def bigrams(
-    train: Sequence[Example], test: Sequence[Example], strength: float = 0.002, at_least: int = 5
-) -> float:
+def bigrams(train: Sequence[Example], test: Sequence[Example]) -> float:
     """Accuracy on `test` of the same regression on pairs of neighbouring words, beside the words.
 
-    Only pairs that come at least so many times in `train` count. There are thousands: `strength` is smaller still.
+    Only pairs that come at least five times in `train` count. There are thousands: it is regularised more strongly.
     """
     check(train, test)
     seen = Counter(pair for e in train for text in e.texts + e.options for pair in pairwise(words(text)))
-    column = {pair: i for i, pair in enumerate(sorted(pair for pair, n in seen.items() if n >= at_least))}
+    column = {pair: i for i, pair in enumerate(sorted(pair for pair, n in seen.items() if n >= 5))}
 
     def pairs(text: str) -> Float[np.ndarray, " pairs"]:
         """How often each pair of neighbours comes in the text."""
@@ -60,13 +58,16 @@ def bigrams(
         both, apart = np.minimum(a, b), np.abs(a - b)
         return np.concatenate([features(text, other), a, b, both, apart, [both.sum(), apart.sum()]])
 
-    return regression(train, test, with_pairs, strength)
+    return regression(train, test, with_pairs, strength=0.002)
 
 
 def regression(
     train: Sequence[Example], test: Sequence[Example], features: Callable[..., np.ndarray], strength: float
 ) -> float:
-    """Accuracy on `test` of a logistic regression on features(text), features(a, b) or features(text, option)."""
+    """Accuracy on `test` of a logistic regression on features(text), features(a, b) or features(text, option).
+
+    `strength` is scikit-learn's C: the smaller, the stronger is the regularisation.
+    """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 
-def read_texts(path: str | Path) -> list[str]:
-    """The documents of a UTF-8 file: its blocks between blank lines, or the whole text if there are none.
+def read_text(path: str | Path) -> str:
+    """The text of a UTF-8 file, with one blank line wherever it has several, and none at its ends.
 
     Every kind of line ending becomes \\n and a byte-order mark at the start is dropped. FileNotFoundError,
     IsADirectoryError, or ValueError for a file that is empty or not UTF-8.
@@ -16,10 +16,9 @@ def read_texts(path: str | Path) -> list[str]:
     if not path.exists():
         raise FileNotFoundError(f"no file {path} (looked in {Path.cwd()}): check the name, or give the full path")
     text = decode(path.read_bytes(), path).replace("\r\n", "\n").replace("\r", "\n")
-    texts = [block.strip("\n") for block in re.split(r"\n(?:[ \t]*\n)+", text) if block.strip()]
-    if not texts:
+    if not text.strip():
         raise ValueError(f"{path} holds no text ({path.stat().st_size} bytes): there is nothing to learn from")
-    return texts
+    return re.sub(r"\n(?:[ \t]*\n)+", "\n\n", text).strip("\n")
 
 
 def decode(data: bytes, path: Path) -> str:

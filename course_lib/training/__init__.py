@@ -1,6 +1,6 @@
 """Training: rows of tokens, the optimisers, the schedule, the loop, and the loss beside the entropy floor."""
 
-from .batches import Batches, by_length, fill_row, in_stages, similar_lengths, text_rows, windows
+from .batches import Batches, by_length, fill_row, in_stages, shuffled, similar_lengths, text_rows, windows
 from .evaluation import Score, document_nats, mean_loss, scores
 from .loop import fastest_dtype, next_token_loss, train, warmup_cosine
 from .muon import Muon, orthogonalise
@@ -27,6 +27,7 @@ __all__ = [
     "save_state",
     "scores",
     "second_copy_loss",
+    "shuffled",
     "similar_lengths",
     "text_rows",
     "train",

@@ -5,9 +5,10 @@ comes next, and several processes share the work without talking about it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from functools import lru_cache
 from itertools import accumulate, count
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 import torch
@@ -18,7 +19,16 @@ from course_lib.tokens import ENDOFTEXT, Tokenizer
 
 Batches = Callable[[int], Int[Tensor, "B T1"]]  # number -> B rows of T + 1 ids: inputs are [:, :-1], targets [:, 1:]
 NUMBERS_PER_ROW = 32  # more texts than a row of the town takes
+LOT = 16  # batches whose items are sorted by length together
 T = TypeVar("T")
+
+
+class Tensors:
+    """What a dataclass of tensors inherits, if it is a batch: all of them move to a device together."""
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move all to a device."""
+        return type(self)(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def windows(
@@ -94,30 +104,42 @@ def in_stages(stages: Sequence[Callable[[int], T]], steps: Sequence[int]) -> Cal
     return batch
 
 
-def by_length(
-    item: Callable[[int], T], batch_size: int, length: Callable[[T], int] = len, lot: int = 16
-) -> Callable[[int], list[T]]:
+def by_length(item: Callable[[int], T], batch_size: int, length: Callable[[T], int] = len) -> Callable[[int], list[T]]:
     """Number the batches of numbered items. Those of one batch are alike in length, so that there is little padding.
 
-    The items of `lot` batches are sorted together; short and long batches come in turn. Raises ValueError for a lot
-    that 5 divides, which would leave batches out.
+    The items of 16 batches are sorted together; short and long batches come in turn.
 
-    >>> batch = by_length("a".__mul__, batch_size=2, lot=3)  # items: "", "a", "aa", …
-    >>> [batch(number) for number in range(3)]
-    [['', 'a'], ['aaaa', 'aaaaa'], ['aa', 'aaa']]
+    >>> batch = by_length("a".__mul__, batch_size=2)  # items: "", "a", "aa", …
+    >>> [len(batch(number)[0]) for number in range(6)]
+    [0, 10, 20, 30, 8, 18]
     """
-    if lot % 5 == 0:
-        raise ValueError(f"a lot of {lot} batches: it may not be a multiple of 5, the step in which batches are taken")
 
     @lru_cache(maxsize=1)
     def sorted_lot(number: int) -> list[T]:
-        n = lot * batch_size
+        n = LOT * batch_size
         return sorted(map(item, range(number * n, (number + 1) * n)), key=length)
 
     def batch(number: int) -> list[T]:
-        lots, place = divmod(number, lot)
-        start = place * 5 % lot * batch_size  # every batch has its turn: 5 and the lot have no common factor
-        return sorted_lot(lots)[start : start + batch_size]
+        lot, place = divmod(number, LOT)
+        start = place * 5 % LOT * batch_size  # every batch has its turn: 5 and 16 have no common factor
+        return sorted_lot(lot)[start : start + batch_size]
+
+    return batch
+
+
+def shuffled(items: Sequence[T], batch_size: int, seed: int = 0, what: str = "examples") -> Callable[[int], list[T]]:
+    """Number the batches of all epochs, each in an order of its own; what does not fill a batch is left out there.
+
+    Raises ValueError for fewer items than one batch; `what` is their name there.
+    """
+    if len(items) < batch_size:
+        raise ValueError(f"{len(items)} {what} do not fill a batch of {batch_size}")
+    per_epoch = len(items) // batch_size
+
+    def batch(number: int) -> list[T]:
+        epoch, place = divmod(number, per_epoch)
+        order = np.random.default_rng([seed, epoch]).permutation(len(items))
+        return [items[i] for i in order[place * batch_size : (place + 1) * batch_size]]
 
     return batch
 

@@ -32,16 +32,16 @@ class Blank:
         return self.before + word + self.after
 
 
-def blank(number: int, mix: str = "full") -> Blank:
+def blank(number: int) -> Blank:
     """Leave out one word of the document with this number, all its words but the first equally likely."""
-    told = document(number, mix)
-    hole = Random(f"blank/{mix}/{number}").choice(list(WORD.finditer(told.text)))
+    told = document(number)
+    hole = Random(f"blank/full/{number}").choice(list(WORD.finditer(told.text)))
     return Blank(told.text[: hole.start()], hole.group(), told.text[hole.end() :], told.kind)
 
 
-def blanks(n: int, first: int = HELD_OUT, mix: str = "full") -> list[Blank]:
+def blanks(n: int, first: int = HELD_OUT) -> list[Blank]:
     """Leave out one word of each of n documents that training never uses."""
-    return [blank(number, mix) for number in range(first, first + n)]
+    return [blank(number) for number in range(first, first + n)]
 
 
 def blank_ids(hole: Blank, tokenizer: Tokenizer) -> list[int]:
@@ -52,9 +52,7 @@ def blank_ids(hole: Blank, tokenizer: Tokenizer) -> list[int]:
 
 
 @torch.no_grad()
-def fill(
-    model: nn.Module, holes: Sequence[Blank], tokenizer: Tokenizer, batch_size: int = 50
-) -> Float[Tensor, "N V"]:
+def fill(model: nn.Module, holes: Sequence[Blank], tokenizer: Tokenizer, batch_size: int = 50) -> Float[Tensor, "N V"]:
     """Ask a BERT for the word in each hole: log q of every token, in nats."""
     pad, mask = (tokenizer.special_tokens[name] for name in ("[PAD]", "[MASK]"))
     rows = [torch.tensor(blank_ids(hole, tokenizer)) for hole in holes]
@@ -103,9 +101,7 @@ def fill_from_left(
     return log_q
 
 
-def fill_by_trying(
-    model: nn.Module, hole: Blank, words: Sequence[str], tokenizer: Tokenizer
-) -> Float[Tensor, "K"]:
+def fill_by_trying(model: nn.Module, hole: Blank, words: Sequence[str], tokenizer: Tokenizer) -> Float[Tensor, "K"]:
     """Let a GPT read the whole text once for each word, and compare: log q(word | both sides), in nats.
 
     By Bayes' rule that is what a text's probability says about one of its words. It takes as many passes as words.

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from .loop import fastest_dtype
 from .own_text import RATES, TOKENIZERS, Progress, Settings, train_text
-from .ranks import join, leave, rank_and_count
+from .ranks import is_first, join, leave, rank_and_count
 
 DEFAULT = {field.name: field.default for field in fields(Settings)}
 ONE_OR_MORE = click.IntRange(1)
@@ -111,7 +111,7 @@ class Stop:
 
 def show(run: Any, settings: Settings, out: Path) -> None:
     """Draw a progress bar, and a line for each evaluation; say in the end how to go on."""
-    quiet = rank_and_count()[0] > 0
+    quiet = not is_first()
     bar, last = tqdm(total=settings.steps, unit="step", disable=quiet), None
     for last in run:
         bar.update(last.step - bar.n)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from course_lib.tokens import ENDOFTEXT, Tokenizer
 from course_lib.town import Document
 
-from .batches import Batches
+from .batches import Batches, similar_lengths
 from .loop import next_token_loss
 
 
@@ -42,9 +42,7 @@ def document_nats(model: nn.Module, texts: Sequence[str], tokenizer: Tokenizer, 
     end = tokenizer.special_tokens[ENDOFTEXT]
     rows = [torch.tensor([end, *tokenizer.encode(text), end]) for text in texts]
     nats = torch.empty(len(rows))
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))  # neighbours of one length: little padding
-    for start in range(0, len(rows), batch_size):
-        these = order[start : start + batch_size]
+    for these in similar_lengths([len(row) for row in rows], batch_size):
         ids = nn.utils.rnn.pad_sequence([rows[i] for i in these], batch_first=True, padding_value=-100)  # [B, T + 1]
         logits = model(ids[:, :-1].clamp(min=0))  # [B, T] -> [B, T, V]; padding is on the right, where none looks
         losses = F.cross_entropy(logits.transpose(1, 2), ids[:, 1:], reduction="none")  # -> [B, T], padding 0

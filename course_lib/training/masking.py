@@ -16,23 +16,19 @@ from torch.nn import functional as F
 from course_lib.tokens import Tokenizer
 from course_lib.town import document
 
-from .batches import by_length, in_stages
+from .batches import Tensors, by_length, in_stages
 
 SPECIAL_TOKENS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]")
 NOT_ASKED = -100  # the target of a position that was not chosen: cross_entropy leaves it out
 
 
 @dataclass(frozen=True)
-class MaskedRows:
+class MaskedRows(Tensors):
     """Rows for one step: what the model reads, what it is asked for (or NOT_ASKED), and where no padding is."""
 
     inputs: Int[Tensor, "B T"]
     targets: Int[Tensor, "B T"]
     real: Bool[Tensor, "B T"]
-
-    def to(self, device: torch.device | str) -> "MaskedRows":
-        """Move all three to a device."""
-        return MaskedRows(self.inputs.to(device), self.targets.to(device), self.real.to(device))
 
 
 def choose_each(

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -13,16 +12,17 @@ from typing import Any
 import numpy as np
 import torch
 
+from course_lib.atomic import write_text
 from course_lib.models import GPT, GPTConfig
 from course_lib.tokens import ENDOFTEXT, Tokenizer, character_tokenizer, gpt2_tokenizer
 from course_lib.tokens.training import count_chunks, find_merges
-from course_lib.town import read_texts
+from course_lib.town import read_text
 
 from .batches import Batches, windows
 from .evaluation import mean_loss
 from .loop import train, warmup_cosine
 from .optimisers import adamw, muon_and_adamw
-from .ranks import rank_and_count
+from .ranks import is_first
 from .state import load_state, save_state
 
 STATE, REPORT = "run.pt", "run.json"
@@ -93,9 +93,9 @@ class Corpus:
 def read_corpus(paths: Sequence[Path], settings: Settings) -> tuple[Tokenizer, Corpus]:
     """Read UTF-8 files, make their tokenizer, and turn them into ids, an end-of-text token before each file.
 
-    Raises as `town.read_texts` does, and ValueError for texts that are too short to fill one row.
+    Raises as `town.read_text` does, and ValueError for texts that are too short to fill one row.
     """
-    texts = ["\n\n".join(read_texts(path)) for path in paths]
+    texts = [read_text(path) for path in paths]
     tokenizer = TOKENIZERS[settings.tokens](texts, settings)
     end = tokenizer.special_tokens[ENDOFTEXT]
     parts = ([end, *tokenizer.encode(text, disallowed_special=())] for text in texts)
@@ -138,48 +138,51 @@ def train_text(
     Raises ValueError for a folder that holds another run or another model, and as `read_corpus` does; at once, not
     when the first step is asked for.
     """
-    tokenizer, corpus = read_corpus(paths, settings)
-    run = {"settings": asdict(settings), "text": hashlib.sha256(corpus.train.tobytes()).hexdigest()}
-    check_folder(out, run, fresh)
-    model = new_model(settings, tokenizer.vocab_size).to(device)
-    return _run(model, out, settings, tokenizer, corpus, run, dtype, fresh, stop)
+    return TextRun(paths, out, settings, device, fresh).steps(dtype, stop)
 
 
-def _run(
-    model: GPT,
-    out: Path,
-    settings: Settings,
-    tokenizer: Tokenizer,
-    corpus: Corpus,
-    run: dict[str, Any],
-    dtype: torch.dtype,
-    fresh: bool,
-    stop: Callable[[], bool],
-) -> Iterator[Progress]:
-    optimisers, batch = new_optimisers(model, settings), training_batches(settings, tokenizer, corpus)
-    start, history = 0, []
-    if not fresh and (out / STATE).exists():
-        held = load_state(out / STATE, model, optimisers)
-        start, history = held["step"], held["history"]
+class TextRun:
+    """One run on a text, with all that it needs to take steps and to be interrupted. Errors as in `train_text`."""
 
-    def factor(step: int) -> float:
-        return warmup_cosine(step, settings.steps, settings.warmup, least=0.1)
+    def __init__(self, paths: Sequence[Path], out: Path, settings: Settings, device: str, fresh: bool) -> None:
+        self.out, self.settings = out, settings
+        self.tokenizer, self.corpus = read_corpus(paths, settings)
+        self.name = {"settings": asdict(settings), "text": hashlib.sha256(self.corpus.train.tobytes()).hexdigest()}
+        check_folder(out, self.name, fresh)
+        self.model = new_model(settings, self.tokenizer.vocab_size).to(device)
+        self.optimisers = new_optimisers(self.model, settings)
+        self.done, self.history = 0, []
+        if not fresh and (out / STATE).exists():
+            held = load_state(out / STATE, self.model, self.optimisers)
+            self.done, self.history = held["step"], held["history"]
 
-    losses = train(model, batch, optimisers, factor, settings.steps, start, settings.accumulate, dtype=dtype)
-    for step, loss in enumerate(losses, start + 1):
-        measured, last = None, step == settings.steps or stop()
-        if (step % settings.evaluate_every == 0 or step == settings.steps) and rank_and_count()[0] == 0:
-            measured = measure(model, settings, corpus) | {"step": step, "training": loss}
-            history.append(measured)
-            keep_best(out, model, tokenizer, history)
-        if (measured or last) and rank_and_count()[0] == 0:
-            save_state(out / STATE, model, optimisers, step, history=history, **run)
-            write_report(out, run | {"history": history, "finished": step == settings.steps})
-        yield Progress(step, loss, measured)
-        if last:
-            break
-    if rank_and_count()[0] == 0 and history and history[-1]["step"] == settings.steps:
-        (out / STATE).unlink(missing_ok=True)
+    def steps(self, dtype: torch.dtype, stop: Callable[[], bool]) -> Iterator[Progress]:
+        """Take the steps that are left; of several processes the first alone measures and writes."""
+        s, batch = self.settings, training_batches(self.settings, self.tokenizer, self.corpus)
+
+        def factor(step: int) -> float:
+            return warmup_cosine(step, s.steps, s.warmup, least=0.1)
+
+        losses = train(self.model, batch, self.optimisers, factor, s.steps, self.done, s.accumulate, dtype=dtype)
+        for step, loss in enumerate(losses, self.done + 1):
+            last = step == s.steps or stop()
+            yield Progress(step, loss, self.look(step, loss, last) if is_first() else None)
+            if last:
+                break
+        if is_first() and self.history and self.history[-1]["step"] == s.steps:
+            (self.out / STATE).unlink(missing_ok=True)
+
+    def look(self, step: int, loss: float, last: bool) -> dict[str, float] | None:
+        """Measure when it is time, and keep what is best; write down where the run stands, then and at the end."""
+        s, measured = self.settings, None
+        if step % s.evaluate_every == 0 or step == s.steps:
+            measured = measure(self.model, s, self.corpus) | {"step": step, "training": loss}
+            self.history.append(measured)
+            keep_best(self.out, self.model, self.tokenizer, self.history)
+        if measured or last:
+            save_state(self.out / STATE, self.model, self.optimisers, step, history=self.history, **self.name)
+            write_report(self.out, self.name | {"history": self.history, "finished": step == s.steps})
+        return measured
 
 
 def check_folder(out: Path, run: dict[str, Any], fresh: bool) -> None:
@@ -219,7 +222,7 @@ def training_batches(settings: Settings, tokenizer: Tokenizer, corpus: Corpus) -
     return windows(corpus.train, settings.batch_size, settings.n_ctx, settings.seed, end)
 
 
-def measure(model: GPT, settings: Settings, corpus: Corpus, n_batches: int = 8) -> dict[str, float]:
+def measure(model: GPT, settings: Settings, corpus: Corpus) -> dict[str, float]:
     """Judge the model by held-out text, always the same windows: nats per token and bits per byte. None held out: {}.
 
     Bits per byte compare models with different tokens.
@@ -227,7 +230,7 @@ def measure(model: GPT, settings: Settings, corpus: Corpus, n_batches: int = 8) 
     if not len(corpus.held_out):
         return {}
     batch = windows(corpus.held_out, settings.batch_size, settings.n_ctx, seed=1)
-    nats = mean_loss(model, batch, n_batches)
+    nats = mean_loss(model, batch, n_batches=8)
     return {"held out": nats, "bits per byte": nats / math.log(2) / corpus.bytes_per_token}
 
 
@@ -241,6 +244,4 @@ def keep_best(out: Path, model: GPT, tokenizer: Tokenizer, history: list[dict[st
 
 def write_report(out: Path, report: dict[str, Any]) -> None:
     """Write run.json in one move."""
-    part = out / f"{REPORT}.part"
-    part.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, out / REPORT)
+    write_text(out / REPORT, json.dumps(report, indent=1) + "\n")

@@ -28,6 +28,11 @@ def rank_and_count() -> tuple[int, int]:
     return (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
 
 
+def is_first() -> bool:
+    """Say whether this process is the one that measures and writes: the first of several, or one that is alone."""
+    return rank_and_count()[0] == 0
+
+
 @torch.no_grad()
 def add_up(tensors: Iterable[Tensor]) -> None:
     """Put the sum over all processes into each process's tensors, in one exchange."""

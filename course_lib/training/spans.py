@@ -113,17 +113,20 @@ def restore(
 ) -> list[int]:
     """Undo `span_pair`: put each span of the target in the place of its sentinel.
 
-    Raises ValueError for a sentinel that the target does not hold.
+    Raises ValueError for a sentinel that the target does not hold, and for a target that does not begin with one.
     """
+    first = vocab_size - n_sentinels
+    if target and target[0] < first:
+        raise ValueError(f"the target begins with {target[0]}: a sentinel comes first, {first} to {vocab_size - 1}")
     spans: dict[int, list[int]] = {}
     for token in target:
-        if token >= vocab_size - n_sentinels:
+        if token >= first:
             span = spans[token] = []
         else:
             span.append(token)
     whole = []
     for token in corrupted:
-        if token >= vocab_size - n_sentinels and token not in spans:
+        if token >= first and token not in spans:
             raise ValueError(f"the target says nothing about sentinel {token}")
         whole += spans.get(token, [token])
     return whole

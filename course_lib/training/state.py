@@ -1,6 +1,5 @@
 """A run in the middle: one file with all that it needs to go on as if it had never stopped."""
 
-import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -8,19 +7,16 @@ from typing import Any
 import torch
 from torch import nn
 
+from course_lib.atomic import in_one_move
+
 
 def save_state(path: Path, model: nn.Module, optimisers: list[torch.optim.Optimizer], step: int, **more: Any) -> None:
     """Write weights, the optimisers' memories, and how many steps were taken; `more` holds plain values.
 
     The file is replaced in one move: a run that is killed while it writes leaves the old one.
     """
-    part = path.with_name(path.name + ".part")
-    part.parent.mkdir(parents=True, exist_ok=True)
     held = {"step": step, "model": model.state_dict(), "optimisers": [o.state_dict() for o in optimisers], **more}
-    torch.save(held, part)
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    in_one_move(path, lambda part: torch.save(held, part))
 
 
 def load_state(path: Path, model: nn.Module, optimisers: list[torch.optim.Optimizer]) -> dict[str, Any]:

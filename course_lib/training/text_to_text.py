@@ -13,7 +13,7 @@ from course_lib.models import T5
 from course_lib.tokens import ENDOFTEXT, Tokenizer
 from course_lib.town import LABELS, WORLD, Example, task
 
-from .batches import by_length
+from .batches import Tensors, by_length
 from .spans import noise_mask, salient_mask, span_pair
 
 PAD = "<pad>"
@@ -22,15 +22,11 @@ Pair = tuple[list[int], list[int]]  # ids to read, ids to write
 
 
 @dataclass(frozen=True)
-class PaddedPairs:
+class PaddedPairs(Tensors):
     """B texts to read, `[B, T]`, and B to write, `[B, S]`, filled up with the pad id."""
 
     ids: Int[Tensor, "B T"]
     targets: Int[Tensor, "B S"]
-
-    def to(self, device: torch.device) -> "PaddedPairs":
-        """Move both to a device."""
-        return PaddedPairs(self.ids.to(device), self.targets.to(device))
 
 
 def t5_tokens(tokenizer: Tokenizer) -> Tokenizer:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_lib.town import read_texts
+from course_lib.town import read_text
 
 
 def write(tmp_path, data):
@@ -12,26 +12,26 @@ def write(tmp_path, data):
 
 
 @pytest.mark.parametrize(
-    ("data", "texts"),
+    ("data", "text"),
     [
-        (b"one line", ["one line"]),
-        (b"one\ntwo\n", ["one\ntwo"]),
-        (b"one\n\ntwo\n \t\n\nthree\n", ["one", "two", "three"]),
-        (b"one\r\n\r\ntwo\rthree", ["one", "two\nthree"]),
-        (b"\xef\xbb\xbfone\n\n", ["one"]),
-        ("naïve ☕\n\n日本\n".encode(), ["naïve ☕", "日本"]),
-        (b"\n\n  indented\n", ["  indented"]),
+        (b"one line", "one line"),
+        (b"one\ntwo\n", "one\ntwo"),
+        (b"one\n\ntwo\n \t\n\nthree\n", "one\n\ntwo\n\nthree"),
+        (b"one\r\n\r\ntwo\rthree", "one\n\ntwo\nthree"),
+        (b"\xef\xbb\xbfone\n\n", "one"),
+        ("naïve ☕\n\n日本\n".encode(), "naïve ☕\n\n日本"),
+        (b"\n\n  indented\n", "  indented"),
     ],
 )
-def test_blocks(tmp_path, data, texts):
-    assert read_texts(write(tmp_path, data)) == texts
-    assert read_texts(str(write(tmp_path, data))) == texts
+def test_one_blank_line_for_many(tmp_path, data, text):
+    assert read_text(write(tmp_path, data)) == text
+    assert read_text(str(write(tmp_path, data))) == text
 
 
 @pytest.mark.parametrize("data", [b"", b"\n \n\t\n", b"\xef\xbb\xbf"])
 def test_nothing_in_it(tmp_path, data):
     with pytest.raises(ValueError, match=r"mine.txt holds no text \(\d bytes?\)"):
-        read_texts(write(tmp_path, data))
+        read_text(write(tmp_path, data))
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,11 @@ def test_nothing_in_it(tmp_path, data):
 )
 def test_not_utf8(tmp_path, data, byte, offset, encoding):
     with pytest.raises(ValueError, match=rf"byte {byte} at offset {offset} .*iconv -f {encoding} -t UTF-8"):
-        read_texts(write(tmp_path, data))
+        read_text(write(tmp_path, data))
 
 
 def test_not_a_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no file .*missing.txt"):
-        read_texts(tmp_path / "missing.txt")
+        read_text(tmp_path / "missing.txt")
     with pytest.raises(IsADirectoryError, match="is a directory"):
-        read_texts(tmp_path)
+        read_text(tmp_path)

@@ -1,11 +1,13 @@
 """Numbered batches: stages one after another, and items of like length together."""
 
 import doctest
+from dataclasses import dataclass
 
 import pytest
+import torch
 
 from course_lib import town
-from course_lib.training import batches, by_length, in_stages, similar_lengths
+from course_lib.training import batches, by_length, in_stages, shuffled, similar_lengths
 
 
 def test_stages_follow_one_another_and_each_counts_from_0():
@@ -44,26 +46,49 @@ def test_a_lot_is_sorted_and_its_batches_come_in_turn():
 
 
 def test_items_may_have_a_length_of_another_kind():
-    items = [("a" * n, "b" * (9 - n)) for n in (3, 1, 2, 0)]
-    batch = by_length(items.__getitem__, 1, length=lambda item: len(item[1]), lot=4)
-    assert [len(batch(number)[0][0]) for number in range(4)] == [3, 2, 1, 0]
+    items = [("a" * n, "b" * (16 - n)) for n in range(16)]
+    batch = by_length(items.__getitem__, 1, length=lambda item: len(item[1]))
+    assert [len(batch(number)[0][1]) for number in range(4)] == [1, 6, 11, 16]
 
 
 def test_a_lot_is_made_once():
     asked = []
-    batch = by_length(lambda number: asked.append(number) or "x" * number, 2, lot=3)
-    batch(0), batch(2), batch(1)
-    assert asked == list(range(6))
+    batch = by_length(lambda number: asked.append(number) or "x" * number, 2)
+    batch(0), batch(15), batch(7)
+    assert asked == list(range(32))
 
 
-def test_a_lot_in_which_batches_would_be_left_out_is_refused():
-    with pytest.raises(ValueError, match="a lot of 10 batches: it may not be a multiple of 5"):
-        by_length(str, 2, lot=10)
+def test_every_epoch_has_an_order_of_its_own():
+    batch = shuffled("abcdefghij", 3, seed=1)
+    epochs = [[batch(3 * epoch + i) for i in range(3)] for epoch in range(4)]
+    for epoch in epochs:
+        assert len({letter for these in epoch for letter in these}) == 9  # none twice, and one is left over
+    assert len({str(epoch) for epoch in epochs}) == 4
+    assert batch(4) == epochs[1][1]  # from its number alone
+    assert shuffled("abcdefghij", 3, seed=2)(0) != batch(0)
+    with pytest.raises(ValueError, match="2 robots do not fill a batch of 3"):
+        shuffled("ab", 3, what="robots")
 
 
 def test_places_from_the_shortest_row_to_the_longest():
     assert list(similar_lengths([5, 2, 9, 2, 7], 2)) == [[1, 3], [0, 4], [2]]  # equal ones stay in order
     assert list(similar_lengths([], 2)) == []
+
+
+def test_the_tensors_of_a_batch_move_together():
+    @dataclass(frozen=True)
+    class Pair(batches.Tensors):
+        left: torch.Tensor
+        right: torch.Tensor
+
+    @dataclass(frozen=True)
+    class Pairs(batches.Tensors):
+        pair: Pair
+        ranks: torch.Tensor
+
+    there = Pairs(Pair(torch.ones(2), torch.zeros(3)), torch.ones(1)).to("meta")
+    assert isinstance(there.pair, Pair)
+    assert [x.device.type for x in (there.pair.left, there.pair.right, there.ranks)] == ["meta"] * 3
 
 
 def test_the_examples_in_the_docstrings_are_true():

@@ -124,6 +124,9 @@ def test_what_cannot_be_is_an_error():
     assert span_pair([1, 2, 3, 4], [True, False] * 2, 1000, n_sentinels=3)[1][-1] == 997
     with pytest.raises(ValueError, match="says nothing about sentinel 998"):
         restore([999, 12, 998], [999, 10, 997], 1000)
+    for target in ([10], [10, 999, 11, 998]):  # a span of no sentinel
+        with pytest.raises(ValueError, match="the target begins with 10: a sentinel comes first, 900 to 999"):
+            restore([999, 12], target, 1000)
     for arguments in ((1,), (9, np.random.default_rng(0), 0.0), (9, np.random.default_rng(0), 0.15, 0.5)):
         with pytest.raises(ValueError, match="take at least 2 tokens"):
             noise_mask(arguments[0], np.random.default_rng(0), *arguments[2:])
