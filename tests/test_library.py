@@ -106,20 +106,16 @@ def test_every_room_has_its_place():
 # What ideas do without, and the files that are there today all the same: whatever is moved leaves these lists.
 RESULTS = {
     "alignment/town-chat/results.json", "alignment/town-chat/reward.safetensors", "alignment/town-chat/sft.safetensors",
-    "finetuning/results.json", "generation/two_sides.json", "prompting/cups.json", "prompting/ladder.json",
-    "prompting/riddle-gpt/answer/config.json", "prompting/riddle-gpt/answer/model.safetensors",
-    "prompting/riddle-gpt/scratchpad/config.json", "prompting/riddle-gpt/scratchpad/model.safetensors",
-    "prompting/scratchpad_runs.json", "training/text_to_text.json",
+    "finetuning/results.json",
 }  # fmt: skip
 HASHES = {
     "tokens/gpt2.py",  # stays: a file from elsewhere is opened by its sha256 alone
     "training/own_text.py",  # stays: an interrupted run goes on with the same text alone
-    "finetuning/runs.py", "prompting/ladder.py", "training/town.py",
-}  # fmt: skip
+    "finetuning/runs.py",
+}
 COMMANDS = {
     "generation/command.py", "training/command.py",  # stay: the verbs generate and train
-    "alignment/runs.py", "finetuning/runs.py", "generation/two_sides.py", "prompting/cups.py", "prompting/ladder.py",
-    "prompting/scratchpad_runs.py", "training/town.py", "training/town_bert.py", "training/town_t5.py",
+    "alignment/runs.py", "finetuning/runs.py",
 }  # fmt: skip
 PATHS = {"alignment/records.py", "alignment/runs.py", "finetuning/runs.py"}
 
