@@ -38,16 +38,20 @@ exercises:  ## release the exercise notebooks from their masters
 
 town-gpt:  ## train the committed town model anew, from nothing
 	@$(PYTHON) press/environment.py book
-	@$(RUN) -m course_lib.training.town --out course_lib/data/town-gpt
+	@$(RUN) -m course_lib experiment run town_gpt --anew --only part=1 --only seed=0
+	@$(RUN) -m course_lib experiment publish town_gpt
 
 town-bert:  ## train the committed town BERT anew, and compare it with the GPT
 	@$(PYTHON) press/environment.py book
-	@$(RUN) -m course_lib.training.town_bert --out course_lib/data/town-bert
-	@$(RUN) -m course_lib.generation.two_sides --bert course_lib/data/town-bert --gpt course_lib/data/town-gpt
+	@$(RUN) -m course_lib experiment run town_bert --anew
+	@$(RUN) -m course_lib experiment publish town_bert
+	@$(RUN) -m course_lib experiment run two_sides
+	@$(RUN) -m course_lib experiment publish two_sides
 
 town-t5:  ## train the committed town T5 anew, and measure each lesson
 	@$(PYTHON) press/environment.py book
-	@$(RUN) -m course_lib.training.town_t5 --out course_lib/data/town-t5
+	@$(RUN) -m course_lib experiment run town_t5 --anew
+	@$(RUN) -m course_lib experiment publish town_t5
 
 oracles:  ## hold the chapters on alignment to trl and torchrl, too (installs 340 MB more)
 	@$(PYTHON) press/environment.py test
@@ -56,7 +60,7 @@ oracles:  ## hold the chapters on alignment to trl and torchrl, too (installs 34
 
 bench:  ## time our code beside its peers
 	@$(PYTHON) press/environment.py test
-	@for name in by_hand tokens_train tokens_encode town_speed training generation load_memory ppo optimisers grading; do echo "== $$name"; $(RUN) -m benchmarks.$$name; done
+	@for name in by_hand tokens_train tokens_encode town_speed training generation load_memory ppo grading; do echo "== $$name"; $(RUN) -m benchmarks.$$name; done
 
 clean:  ## remove the built site and the caches (keeps .venv; `rm -rf .venv` removes that, too)
 	@rm -rf _build build *.egg-info .pytest_cache .ruff_cache .hypothesis

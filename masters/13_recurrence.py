@@ -347,6 +347,7 @@ def read(x, layers, segment, mem_len):
 # %% show
 from IPython.display import Markdown
 
+from course_lib.data import recall_model
 from course_lib.models.transformer_xl import distance_waves
 from course_lib.training import recall
 from course_lib.town import HELD_OUT
@@ -355,7 +356,7 @@ from course_lib.town import HELD_OUT
 @torch.no_grad()
 def who_is_it(number=5, away=2):
     """A trained model reads a text by your function. The name was said `away` segments before it is asked for."""
-    model = recall.load_model()
+    model = recall_model()
     ids = torch.tensor(recall.text(HELD_OUT + number, away)[:-1])
     asked = int((ids == recall.ASKED).nonzero())
     words = [recall.VOCABULARY[i] for i in ids[: asked + 1]]

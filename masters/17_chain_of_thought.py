@@ -480,9 +480,10 @@ def vote(solutions):
 import torch
 
 from course_lib import figures
-from course_lib.prompting import Riddle, riddle_model, solve
+from course_lib.data import riddle_gpt
+from course_lib.prompting import Riddle, solve
 
-model, tokens = riddle_model("scratchpad")
+model, tokens = riddle_gpt("scratchpad")
 riddle = Riddle("half", 70, 86)  # your own riddle here; 70 and 86 never came up in the model's training
 
 

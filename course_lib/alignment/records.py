@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from course_lib.data import TOWN_GPT, town_gpt, town_tokenizer
+from course_lib.experiments.desk import sha256
 from course_lib.finetuning import widen
 from course_lib.models import GPT
-from course_lib.training.town import sha256
 
 from .chat import Chat
 from .reward import RewardModel

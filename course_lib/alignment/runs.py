@@ -21,12 +21,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from tqdm import tqdm
 
+from course_lib.experiments.town_gpt import Recipe as TownRecipe
+from course_lib.experiments.town_gpt import town_model
 from course_lib.finetuning import widen
 from course_lib.models import GPT
 from course_lib.tokens import Tokenizer
 from course_lib.town import HELD_OUT, Labeler, demonstration, labeler
-from course_lib.training.town import Recipe as TownRecipe
-from course_lib.training.town import town_model
 
 from . import records
 from .after import GRPO, best_of_n_kl, dpo, sequence_log_prob
@@ -104,7 +104,7 @@ class Seed:
         """The network before it has seen a demonstration, with a new token between prompt and answer."""
         model = GPT.from_pretrained(self.model_folder)
         if start == "scratch":
-            model = town_model(TownRecipe(seed=self.seed))
+            model = town_model(TownRecipe(), self.seed)
         special = widen(model, seed=self.seed)
         return model.eval(), Chat(self.tokenizer, special.delimiter)
 

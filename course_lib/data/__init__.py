@@ -1,17 +1,22 @@
-"""What is committed with the library: Robot Town's tokenizer and the small models that were trained on the town."""
+"""What is committed with the library: Robot Town's tokenizer and the small models that were trained on the town.
 
+How each came about stands in the experiment of its name: `experiments.results("town_gpt")`.
+"""
+
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_lib.tokens import Tokenizer
 
 if TYPE_CHECKING:
-    from course_lib.models import BERT, GPT, T5
+    from course_lib.models import BERT, GPT, T5, TransformerXL
+    from course_lib.prompting import RiddleTokens
 
 DATA = Path(__file__).parent
-TOWN_T5 = DATA / "town-t5"  # config.json, model.safetensors (float16), tokenizer.json, recipe.json
-TOWN_GPT = DATA / "town-gpt"  # config.json, model.safetensors, tokenizer.json, recipe.json, steps/
-TOWN_BERT = DATA / "town-bert"  # config.json, model.safetensors, tokenizer.json, recipe.json
+TOWN_T5 = DATA / "town-t5"  # config.json, model.safetensors (float16), tokenizer.json
+TOWN_GPT = DATA / "town-gpt"  # config.json, model.safetensors, tokenizer.json, steps/
+TOWN_BERT = DATA / "town-bert"  # config.json, model.safetensors, tokenizer.json
 
 
 def town_tokenizer() -> Tokenizer:
@@ -63,3 +68,29 @@ def town_bert() -> "BERT":
 def town_bert_tokenizer() -> Tokenizer:
     """Load the tokenizer of the town's BERT: that of the GPT, and [PAD], [CLS], [SEP] and [MASK] behind it."""
     return Tokenizer.load(TOWN_BERT / "tokenizer.json")
+
+
+def riddle_gpt(way: str = "scratchpad") -> "tuple[GPT, RiddleTokens]":
+    """Load a small GPT that learned the brother's riddle, with a "scratchpad" or to "answer" at once, and its tokens.
+
+    Both write numbers as digits. Raises ValueError for another way.
+    """
+    from course_lib.models import GPT
+    from course_lib.prompting import RiddleTokens
+
+    ways = sorted((path.name for path in (DATA / "riddle-gpt").iterdir()), reverse=True)
+    if way not in ways:
+        raise ValueError(f"way is {way!r}: there are models for {', '.join(ways)}")
+    return GPT.from_pretrained(DATA / "riddle-gpt" / way).eval(), RiddleTokens("digits")
+
+
+def recall_model() -> "TransformerXL":
+    """Load a Transformer-XL of three layers that learned to recall a name from segments ago (`training.recall`)."""
+    from safetensors.torch import load_file
+
+    from course_lib.models import TransformerXL, TransformerXLConfig
+
+    config = json.loads((DATA / "recall" / "config.json").read_text(encoding="utf-8"))
+    model = TransformerXL(TransformerXLConfig(**config))
+    model.load_state_dict(load_file(DATA / "recall" / "model.safetensors"))
+    return model.eval()

@@ -79,15 +79,18 @@ def list_all(folder: Path) -> None:
 @click.argument("name")
 @click.option("--only", multiple=True, metavar="FIELD=VALUE", help="Only jobs with this value; may be repeated.")
 @click.option("--most", type=click.IntRange(1), help="Stop after so many jobs.")
+@click.option("--anew", is_flag=True, help="Do jobs again whose results are published.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
 @folder_option
 @dtype_option
-def run_one(name: str, only: tuple[str, ...], most: int | None, threads: int, folder: Path, dtype: str) -> None:
+def run_one(
+    name: str, only: tuple[str, ...], most: int | None, anew: bool, threads: int, folder: Path, dtype: str
+) -> None:
     """Do the jobs of NAME that are not done. It may be interrupted at any time, and goes on when called again."""
     torch.set_num_threads(threads)
     with clear_errors():
         try:
-            records = mechanism.run(mechanism.find(name), folder, precision(dtype), most, **fields(only))
+            records = mechanism.run(mechanism.find(name), folder, precision(dtype), most, anew=anew, **fields(only))
         except KeyboardInterrupt:
             raise click.ClickException("stopped; the same command goes on with the job that was under way") from None
     click.echo(f"{name}: {len(records)} jobs are done. `python -m course_lib experiment publish {name}` publishes them")

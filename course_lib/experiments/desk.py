@@ -27,11 +27,18 @@ def remember_loss(step: int, loss: float) -> Record:
     return {"train": round(loss, 4)}
 
 
-class Desk:
-    """The folder of one recipe. Whatever is written there is written whole, so that a run may be killed at any time."""
+class NotOnTheDeskError(Exception):
+    """Something is asked for that would have to be made first, of a desk that only gives what is there."""
 
-    def __init__(self, folder: Path, made: dict[str, Any]) -> None:
-        self.folder, self.made = folder, made
+
+class Desk:
+    """The folder of one recipe. Whatever is written there is written whole, so that a run may be killed at any time.
+
+    A desk that is not `open` makes nothing: it raises NotOnTheDeskError for what is not there.
+    """
+
+    def __init__(self, folder: Path, made: dict[str, Any], open: bool = True) -> None:
+        self.folder, self.made, self.open = folder, made, open
 
     @property
     def dtype(self) -> torch.dtype:
@@ -49,10 +56,16 @@ class Desk:
         held = {"job": job, "made": self.made, "record": record}
         write_text(self.folder / "records" / f"{fingerprint(job)}.json", json.dumps(held, allow_nan=False))
 
+    def must_be_open(self, path: Path) -> None:
+        """Raise NotOnTheDeskError if nothing may be made here."""
+        if not self.open:
+            raise NotOnTheDeskError(f"there is no {path}")
+
     def weights(self, name: str, model: Model, make: Callable[[Model], object]) -> Model:
         """Give the model the weights of this name; if there are none yet, let `make` train it, and keep them."""
         path = self.folder / f"{name}.safetensors"
         if not path.exists():
+            self.must_be_open(path)
             make(model)
             save_weights(path, model)
         return load_weights(path, model).eval()
@@ -61,6 +74,7 @@ class Desk:
         """Give what was kept under this name; if nothing was yet, make and keep it."""
         path = self.folder / f"{name}.json"
         if not path.exists():
+            self.must_be_open(path)
             write_text(path, json.dumps(make(), allow_nan=False))
         return json.loads(path.read_text(encoding="utf-8"))
 
@@ -85,6 +99,7 @@ class Desk:
         if (self.folder / f"{name}.json").exists():
             self.weights(name, model, lambda model: None)
             return self.json(name, list)
+        self.must_be_open(self.folder / f"{name}.safetensors")
         if state.exists():
             log = load_state(state, model, optimisers)["log"]
         start = log[-1]["step"] if log else 0

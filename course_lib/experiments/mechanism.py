@@ -19,7 +19,7 @@ from course_lib.atomic import write_text
 from course_lib.data import DATA
 from course_lib.training import fastest_dtype
 
-from .desk import Desk, Job, as_json, fingerprint, recipe_of, sha256
+from .desk import Desk, Job, NotOnTheDeskError, as_json, fingerprint, recipe_of, sha256
 from .reading import RESULTS, Record, Results, results
 
 MECHANISM = {"command", "desk", "mechanism", "reading"}  # the other modules of this folder are experiments
@@ -83,25 +83,28 @@ def published_results(experiment: Experiment, folder: Path = RESULTS) -> Results
 
 def made_alike(published: Results | None, experiment: Experiment, made: dict[str, Any]) -> bool:
     """Tell whether the published records could stand beside new ones."""
-    return bool(published and published.recipe == recipe_of(experiment.recipe) and made.items() <= published.made.items())
+    same_recipe = published is not None and published.recipe == recipe_of(experiment.recipe)
+    return same_recipe and made.items() <= published.made.items()
 
 
 def done(experiment: Experiment, desk: Desk, published: Results | None) -> Results:
-    """Give the records that count: those on the desk, and the published ones that were made alike.
+    """Give a record for each job done: those on the desk, and published ones that were made alike.
 
     Raises ValueError where a record on the desk was made with something else.
     """
-    found = list(published) if made_alike(published, experiment, desk.made) else []
-    for job, record, made in desk.records():
+    here = list(desk.records())
+    for job, _, made in here:
         if made != desk.made:
-            raise ValueError(f"{desk.folder} holds {job}, made with {made}; here it is {desk.made}: name another folder")
-        found.append(record)
+            raise ValueError(f"{desk.folder} holds {job}, made with {made}, not {desk.made}: name another folder")
+    found = list(published) if made_alike(published, experiment, desk.made) else []
+    found = [record for record in found if not any(job.items() <= record.items() for job, _, _ in here)]
+    found += [record for _, record, _ in here]
     return Results(experiment.name, recipe_of(experiment.recipe), desk.made, found)
 
 
 def record_of(job: Job, records: Iterable[Record]) -> Record | None:
-    """Give the record of a job, the latest if there are two; or None."""
-    return next((record for record in reversed(list(records)) if job.items() <= record.items()), None)
+    """Give the record of a job, or None."""
+    return next((record for record in records if job.items() <= record.items()), None)
 
 
 def to_do(experiment: Experiment, records: Results, **only: Any) -> Iterator[Job]:
@@ -117,14 +120,16 @@ def run(
     dtype: torch.dtype | None = None,
     most: int | None = None,
     results_folder: Path = RESULTS,
+    anew: bool = False,
     **only: Any,
 ) -> Results:
     """Do the jobs that are not done, at most so many, of those with these values; return all records.
 
+    With `anew`, what is published does not count as done.
     Nothing is written but below `folder`. Killed, it loses the job under way; called again, it goes on.
     """
     desk = desk_of(experiment, folder, made_with(experiment, dtype))
-    records = done(experiment, desk, published_results(experiment, results_folder))
+    records = done(experiment, desk, None if anew else published_results(experiment, results_folder))
     jobs = itertools.islice(to_do(experiment, records, **only), most)
     for job in tqdm(jobs, experiment.name, unit="job"):
         started = time.process_time()
@@ -145,6 +150,7 @@ def publish(
 ) -> Path:
     """Put the records into the library, with the models that are kept; return the file of results.
 
+    Nothing is trained for it: where the models that are kept lie in the library alone, they stay as they are.
     Raises ValueError, and writes nothing, where no job is done, where something else made the records, and where
     records that are published already would be lost.
     """
@@ -160,11 +166,11 @@ def publish(
     shutil.rmtree(staged, ignore_errors=True)
     try:
         staged.mkdir(parents=True)
-        experiment.keep(experiment.recipe, desk, staged)
-        files = {p.relative_to(staged).as_posix(): sha256(p) for p in sorted(staged.rglob("*")) if p.is_file()}
+        files = kept_files(experiment, desk, staged, data, published)
         command = f"python -m course_lib experiment run {experiment.name}"
-        head = {"recipe": records.recipe, "made": {"command": command} | made | {"files": files}}
-        for name in files:
+        before = published.made if made_alike(published, experiment, made) else {}  # it may hold a remark
+        head = {"recipe": records.recipe, "made": {"command": command} | before | made | {"files": files}}
+        for name in (name for name in files if (staged / name).exists()):
             (data / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(staged / name, data / name)
     finally:
@@ -172,6 +178,26 @@ def publish(
     path = results_folder / f"{experiment.name}.jsonl"
     write_text(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in [head, *kept]))
     return path
+
+
+def kept_files(
+    experiment: Experiment, desk: Desk, staged: Path, data: Path, published: Results | None
+) -> dict[str, str]:
+    """Let the experiment write the models that it keeps; give all that are kept with their sha256.
+
+    Those of published records, which are not on the desk, stay. Raises ValueError if they are not in the library.
+    """
+    try:
+        experiment.keep(experiment.recipe, Desk(desk.folder, desk.made, open=False), staged)
+        return {p.relative_to(staged).as_posix(): sha256(p) for p in sorted(staged.rglob("*")) if p.is_file()}
+    except NotOnTheDeskError as error:
+        files = published.made["files"] if made_alike(published, experiment, desk.made) else {}
+        there = {name: sha256(data / name) for name in files if (data / name).exists()}
+        if not files or there != files:
+            raise ValueError(f"{error}, nor a model made alike in {data}: run with --anew") from None
+        shutil.rmtree(staged)
+        staged.mkdir()
+        return files
 
 
 def refuse_to_lose(experiment: Experiment, made: dict[str, Any], published: Results | None, missing: list[Job]) -> None:

@@ -71,6 +71,10 @@ class Results(Sequence[Record]):
         found = [r for r in self.records if all(r.get(name, absent) == value for name, value in wanted.items())]
         return Results(self.name, self.recipe, self.made, sorted(found, key=lambda r: r.get("seed", 0)))
 
+    def where(self, keep: Callable[[Record], bool]) -> "Results":
+        """Keep the records of which this is true."""
+        return Results(self.name, self.recipe, self.made, [record for record in self.records if keep(record)])
+
     def one(self, **wanted: Any) -> Record:
         """Give the only record with these values. Raises ValueError where there is none, or more than one."""
         found = self.find(**wanted)

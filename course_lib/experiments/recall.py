@@ -3,25 +3,26 @@
 All read the same texts (`training.recall`). One model is kept, a Transformer-XL of three layers.
 """
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from course_lib.data import DATA
+from course_lib.atomic import write_text
 from course_lib.models import GPT, GPTConfig, TransformerXL, TransformerXLConfig
 from course_lib.training import muon_and_adamw, warmup_cosine
 from course_lib.training.recall import FURTHEST, SEGMENT, VOCABULARY, accuracy, recall_loss, rows
 from course_lib.training.start import rescale
 
-from .desk import Desk, Job, load_weights, save_weights
+from .desk import Desk, Job, save_weights
 from .mechanism import Experiment
 from .reading import Record, Results
 
-KEPT = "recall/model.safetensors"  # below data/
-FIRST: Job = {"model": "transformer_xl", "n_layer": 3, "seed": 0}  # whose model that is
+FIRST: Job = {"model": "transformer_xl", "n_layer": 3, "seed": 0}  # whose model is kept
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,7 @@ def trained(recipe: Recipe, job: Job, desk: Desk) -> nn.Module:
     def batch(number: int) -> Tensor:
         return rows(recipe.batch_size, seed * recipe.steps + number)
 
-    def factor(step: int) -> float:
-        return warmup_cosine(step, recipe.steps, recipe.warmup, recipe.decay_from)
-
+    factor = partial(warmup_cosine, n_steps=recipe.steps, warmup=recipe.warmup, decay_from=recipe.decay_from)
     optimisers = muon_and_adamw(model, recipe.muon_lr, recipe.adam_lr)
     desk.train(f"{kind}-{n_layer}-{seed}", model, batch, optimisers, factor, recipe.steps, loss=recall_loss)
     return model
@@ -88,13 +87,10 @@ def measure(recipe: Recipe, job: Job, desk: Desk) -> Record:
 
 
 def keep(recipe: Recipe, desk: Desk, folder: Path) -> None:
-    """Keep the first model."""
-    save_weights(folder / KEPT, trained(recipe, FIRST, desk))
-
-
-def recall_model(data: Path = DATA) -> TransformerXL:
-    """Load the Transformer-XL of three layers that is kept: seed 0 of the results."""
-    return load_weights(data / KEPT, new_model(FIRST["model"], FIRST["n_layer"], FIRST["seed"], Recipe())).eval()
+    """Keep the first model, for `data.recall_model`."""
+    model = trained(recipe, FIRST, desk)
+    save_weights(folder / "recall" / "model.safetensors", model)
+    write_text(folder / "recall" / "config.json", json.dumps(asdict(model.config), indent=1) + "\n")
 
 
 EXPERIMENT = Experiment("recall", ("recurrence",), Recipe(), jobs, measure, keep=keep)

@@ -20,12 +20,12 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 
+from course_lib.experiments.town_gpt import Recipe, town_model
 from course_lib.models import GPT
 from course_lib.tokens import ENDOFTEXT, Tokenizer
 from course_lib.town import HELD_OUT, LABELS, Example, baselines
 from course_lib.town import task as town_task
 from course_lib.training import fastest_dtype
-from course_lib.training.town import Recipe, town_model
 
 from .batches import Encoded, collate, encode_example, town_form
 from .heads import TaskModel, at_extract, freeze, widen
@@ -241,7 +241,7 @@ def begin(run: Run, folder: Path = MODEL) -> Start:
     """
     tokenizer, model = Tokenizer.load(folder / "tokenizer.json"), GPT.from_pretrained(folder)
     if run.start == "scratch":
-        model = town_model(Recipe(seed=run.seed))
+        model = town_model(Recipe(), run.seed)
     elif run.start != "pre-trained":
         raise ValueError(f"a run cannot start from {run.start!r}: choose pre-trained or scratch")
     special, form = widen(model, run.new_tokens_std, run.seed, tokenizer.special_tokens[ENDOFTEXT]), town_form(run.task)

@@ -1,10 +1,8 @@
 """Scratchpads: rows to learn from, a loss that looks at solutions alone, and what trained models do with a riddle."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,28 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.generation import generate
-from course_lib.models import GPT, GPTConfig
+from course_lib.models import GPT
+from course_lib.training import Batches
 from course_lib.training.loop import Loss
-from course_lib.training.town import waves
 
 from .riddles import RELATIONS, Riddle, RiddleTokens, first_mistake, majority, mislead, read_answer
-
-RESULTS = Path(__file__).parent / "scratchpad_runs.json"  # what scratchpad_runs.py found
-MODELS = Path(__file__).parent / "riddle-gpt"  # two of the models that it trained, in float16
-KEPT = ("scratchpad", "answer")
-
-
-def small_model(config: GPTConfig, seed: int) -> GPT:
-    """Draw a small GPT's first weights, as large as those of the town's model (`training.town.town_model`)."""
-    torch.manual_seed(seed)
-    model = GPT(config)
-    with torch.no_grad():
-        for p in model.h.parameters():
-            if p.ndim == 2:
-                p.mul_(config.n_embd**-0.5 / 0.02)
-        model.wte.weight.mul_(2.5)
-        model.wpe.weight.copy_(0.07 * waves(config.n_ctx, config.n_embd))
-    return model
 
 
 def riddle_rows(riddles: Sequence[Riddle], tokens: RiddleTokens, way: str) -> Int[Tensor, "N T1"]:
@@ -43,6 +24,15 @@ def riddle_rows(riddles: Sequence[Riddle], tokens: RiddleTokens, way: str) -> In
     texts = [f"{r.question} {r.completion(way)}" for r in riddles]
     ids = [torch.tensor([*tokens.encode(text), tokens.end]) for text in texts]
     return nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=tokens.end)  # N of [t] -> [N, T + 1]
+
+
+def row_batches(rows: Int[Tensor, "N T1"], batch_size: int, seed: int) -> Batches:
+    """Draw batches of rows, numbered, each from its number and the seed alone."""
+
+    def batch(number: int) -> Tensor:
+        return rows[np.random.default_rng([seed, number]).integers(len(rows), size=batch_size)]  # [B, T + 1]
+
+    return batch
 
 
 def completion_targets(rows: Int[Tensor, "B T1"], tokens: RiddleTokens) -> Int[Tensor, "B T"]:
@@ -167,18 +157,3 @@ def trace_solution(model: GPT, tokens: RiddleTokens, riddle: Riddle, k: int = 4)
         ],
         "read": read_answer(text),
     }
-
-
-def riddle_model(way: str = "scratchpad") -> tuple[GPT, RiddleTokens]:
-    """Load one of the two models that come with the library: "scratchpad" or "answer". Both write numbers as digits.
-
-    Raises ValueError for another way.
-    """
-    if way not in KEPT:
-        raise ValueError(f"way is {way!r}: there are models for {', '.join(KEPT)}")
-    return GPT.from_pretrained(MODELS / way).eval(), RiddleTokens("digits")
-
-
-def scratchpad_results() -> dict[str, Any]:
-    """Read what the runs found, and the recipe of each: the content of scratchpad_runs.json."""
-    return json.loads(RESULTS.read_text(encoding="utf-8"))

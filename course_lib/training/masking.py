@@ -1,10 +1,11 @@
 """Masked language modelling (Devlin et al. 2019): choose some tokens, hide most of those, predict all of those.
 
 A chosen token becomes [MASK] in 80 % of cases, any token in 10 %, and stays as it is in 10 %. Both published ways to
-choose are here: Google's, a fixed number per text, and that of Hugging Face's collator, a coin for each token.
+choose are here: Google's, a fixed number per text, and that of Hugging Face's collator, a coin for each token. Below
+stand the batches that the town's BERT is trained on.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +13,10 @@ from jaxtyping import Bool, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .batches import Tensors
+from course_lib.tokens import Tokenizer
+from course_lib.town import document
+
+from .batches import Tensors, by_length, in_stages
 
 SPECIAL_TOKENS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]")
 NOT_ASKED = -100  # the target of a position that was not chosen: cross_entropy leaves it out
@@ -97,3 +101,51 @@ def check_share(share: float) -> None:
     """Raise ValueError for a share of tokens that is not between 0 and 1."""
     if not 0 < share <= 1:
         raise ValueError(f"a share of {share} of the tokens cannot be chosen: it lies above 0 and is at most 1")
+
+
+def bert_tokens(tokenizer: Tokenizer) -> Tokenizer:
+    """Add BERT's four special tokens to a tokenizer, behind all others, so that no id changes."""
+    return Tokenizer(tokenizer.merges, [*tokenizer.special_tokens, *SPECIAL_TOKENS], tokenizer.byte_order)
+
+
+def framed(text: str, tokenizer: Tokenizer) -> list[int]:
+    """Encode a text as BERT reads it: [CLS] text [SEP]."""
+    special = tokenizer.special_tokens
+    return [special["[CLS]"], *tokenizer.encode(text), special["[SEP]"]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """So many steps on batches of `rows` documents of a mix, of whose tokens `share` are chosen."""
+
+    mix: str
+    rows: int
+    share: float
+    steps: int
+
+
+def document_rows(tokenizer: Tokenizer, stage: Stage) -> Callable[[int], list[list[int]]]:
+    """Number the batches of a stage: each has documents of its own, all of like length."""
+    return by_length(lambda number: framed(document(number, stage.mix).text, tokenizer), stage.rows)
+
+
+def masked_batches(stages: Sequence[Stage], tokenizer: Tokenizer, seed: int = 0) -> Callable[[int], MaskedRows]:
+    """Number the batches of all stages, one stage after another. What is chosen in each hangs on its number alone."""
+    steps = [stage.steps for stage in stages]
+    rows = in_stages([document_rows(tokenizer, stage) for stage in stages], steps)
+    share = in_stages([lambda _, share=stage.share: share for stage in stages], steps)
+
+    def batch(number: int) -> MaskedRows:
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + number)
+        return hide(rows(number), tokenizer, share(number), generator)
+
+    return batch
+
+
+def hide(rows: list[list[int]], tokenizer: Tokenizer, share: float, generator: torch.Generator) -> MaskedRows:
+    """Pad the rows to one length, choose, and corrupt."""
+    pad, mask = (tokenizer.special_tokens[name] for name in ("[PAD]", "[MASK]"))
+    ids = nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=pad)  # [B, T]
+    chosen = choose_each(ids, tokenizer.special_tokens.values(), share, generator)
+    inputs = corrupt(ids, chosen, mask, tokenizer.vocab_size, generator)
+    return MaskedRows(inputs, ids.masked_fill(~chosen, NOT_ASKED), ids != pad)

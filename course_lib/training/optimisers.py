@@ -23,8 +23,11 @@ def adamw(
 
 
 def muon_and_adamw(model: nn.Module, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices of the blocks, AdamW without decay for embeddings, LayerNorms and biases."""
-    matrices = [p for name, p in model.named_parameters() if name.startswith("h.") and p.ndim == 2]
-    others = [p for name, p in model.named_parameters() if not (name.startswith("h.") and p.ndim == 2)]
+    """Muon for the matrices of the blocks, AdamW without decay for all else: embeddings, LayerNorms, biases.
+
+    Blocks are named "h.0" and on, or as in T5 "encoder.block.0" and on.
+    """
+    matrices = {n: p for n, p in model.named_parameters() if p.ndim == 2 and (n.startswith("h.") or ".block." in n)}
+    others = [p for n, p in model.named_parameters() if n not in matrices]
     adam = torch.optim.AdamW(others, lr=adam_lr, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
-    return [Muon(matrices, lr=muon_lr), adam]
+    return [Muon(matrices.values(), lr=muon_lr), adam]

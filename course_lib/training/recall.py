@@ -1,8 +1,8 @@
 """How far does a memory reach? Texts that ask for a name said segments ago, and two kinds of model that read them.
 
 A text of four segments says once who waits ("Hugo waits") and later asks ("Who ? Hugo"). All other words are drawn
-evenly, so nothing else in the text tells the answer. A Transformer-XL reads segment after segment; a GPT reads, for each
-segment, all that one layer of the other looks at: this segment and the one before.
+evenly, so nothing else in the text tells the answer. A Transformer-XL reads segment after segment; a GPT reads, for
+each segment, all that one layer of the other looks at: this segment and the one before.
 """
 
 import torch

@@ -1,10 +1,7 @@
 """Every task as a text to read and a text to write: the pairs that a T5 is trained on, and its one loss."""
 
-import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +16,6 @@ from course_lib.town import LABELS, WORLD, Example, task
 from .batches import Tensors, by_length
 from .spans import noise_mask, salient_mask, span_pair
 
-RESULTS = Path(__file__).parent / "text_to_text.json"  # written by town_t5
 PAD = "<pad>"
 N_SENTINELS = 18  # enough for the town's longest document, and 493 + 1 + 18 is a round number
 Pair = tuple[list[int], list[int]]  # ids to read, ids to write
@@ -105,11 +101,6 @@ def pair_batches(pair: Callable[[int], Pair], batch_size: int, pad_id: int) -> C
     """Number the batches of numbered pairs, those of one batch alike in the length of what is read."""
     pairs = by_length(pair, batch_size, length=lambda pair: len(pair[0]))
     return lambda number: padded(pairs(number), pad_id)
-
-
-def results() -> dict[str, Any]:
-    """Read what `python -m course_lib.training.town_t5` measured: for each of its runs, exact answers by task."""
-    return json.loads(RESULTS.read_text("utf8"))
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from course_lib.alignment.preferences import readable
 from course_lib.alignment.runs import TRUTH, Recipe, jobs
 from course_lib.alignment.runs import test_prompts as held_out_prompts
 from course_lib.data import TOWN_GPT
-from course_lib.training.town import sha256
+from course_lib.experiments.desk import sha256
 
 HELD = alignment_results()
 RUNS = HELD["records"]

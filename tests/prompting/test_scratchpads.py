@@ -1,35 +1,31 @@
-"""Runs with scratchpads: what has a loss, equal tokens for every arm, votes, wrong steps, files that are whole."""
+"""Scratchpads: what has a loss, what a model is asked, votes, wrong steps, traces."""
 
 from contextlib import suppress
-from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
-from course_lib.models import GPT
-from course_lib.prompting import scratchpad_runs
-from course_lib.prompting.riddles import NUMBERS, STEPS, THE_RIDDLE, WAYS, RiddleTokens, mislead, split_riddles
-from course_lib.prompting.scratchpad_runs import BUDGET, Run, conduct, n_steps, new_model, plan, row_batches, train_run
+from course_lib.models import GPT, GPTConfig
+from course_lib.prompting.riddles import STEPS, THE_RIDDLE, RiddleTokens, mislead, split_riddles
 from course_lib.prompting.scratchpads import (
-    KEPT,
-    MODELS,
     believed,
     completion_loss,
     completion_targets,
     examine,
-    riddle_model,
     riddle_rows,
+    row_batches,
     sampled_answers,
-    scratchpad_results,
     solve,
     trace_solution,
     vote_accuracy,
 )
-from course_lib.training.town import sha256
+from course_lib.training.start import small_gpt
 
-TINY = Run("scratchpad", tokens=20_000, n_train=50, batch_size=16, n_layer=1, n_head=2, n_embd=16, warmup=5)
 SOME = split_riddles().problems[:6]
+
+
+def new_model(numbers="digits"):
+    return small_gpt(GPTConfig(len(RiddleTokens(numbers).vocabulary), 48, 16, 1, 2), seed=0)
 
 
 class Oracle(GPT):
@@ -37,7 +33,7 @@ class Oracle(GPT):
 
     @classmethod
     def of(cls, tokens: RiddleTokens, texts: dict[str, str]) -> "Oracle":
-        model = cls(new_model(replace(TINY, numbers=tokens.numbers)).config)
+        model = cls(new_model(tokens.numbers).config)
         model.tokens = tokens
         model.texts = {
             tuple(tokens.encode(question)): [*tokens.encode(question + " " + text), tokens.end]
@@ -81,32 +77,10 @@ def test_the_loss_looks_at_the_solution_alone():
         assert kept == [*tokens.encode(riddle.completion("scratchpad")), tokens.end]
         assert line[: len(tokens.encode(riddle.question)) - 1] == [-100] * (len(tokens.encode(riddle.question)) - 1)
     padded = torch.nn.functional.pad(rows, (0, 4), value=tokens.end)
-    model = new_model(TINY)
+    model = new_model()
     assert completion_loss(tokens)(model, padded).item() == pytest.approx(
         completion_loss(tokens)(model, rows).item(), abs=1e-6
     )
-
-
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("numbers", NUMBERS)
-def test_every_arm_computes_the_same_tokens(way, numbers):
-    run = Run(way, numbers)
-    rows = riddle_rows(split_riddles().train[:3], RiddleTokens(numbers), way)
-    used = n_steps(run, rows) * run.batch_size * (rows.shape[1] - 1)
-    assert 0 <= BUDGET - used < run.batch_size * (rows.shape[1] - 1)
-
-
-def test_too_few_tokens_for_one_batch():
-    with pytest.raises(ValueError, match="10 tokens do not fill one batch of 608"):
-        n_steps(replace(TINY, tokens=10), riddle_rows(SOME, RiddleTokens(), "scratchpad"))
-
-
-def test_the_plan_has_every_arm_once_before_any_arm_twice():
-    runs = plan()
-    arms = [[replace(run, seed=0) for run in runs[5 * seed : 5 * seed + 5]] for seed in range(3)]
-    assert arms[0] == arms[1] == arms[2]
-    assert [run.seed for run in runs[:15]] == [0] * 5 + [1] * 5 + [2] * 5
-    assert len({run.name for run in runs}) == len(runs)
 
 
 def test_batches_depend_on_their_number_alone():
@@ -114,14 +88,6 @@ def test_batches_depend_on_their_number_alone():
     later = batch(7)
     assert torch.equal(batch(7), later)
     assert not torch.equal(batch(8), later)
-
-
-def test_a_run_learns_and_repeats():
-    model, log = train_run(TINY)
-    again, same = train_run(TINY)
-    assert log == same
-    assert log[-1]["loss"] < 3.0 < log[0]["loss"]
-    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters()))
 
 
 def test_a_model_that_solves_riddles_is_right():
@@ -198,59 +164,3 @@ def test_a_trace_gives_the_probability_of_each_token():
     assert seen["read"] == THE_RIDDLE.answer
     assert [row[0][0] for row in seen["likeliest"]] == seen["written"]
     assert all(1 >= row[0][1] >= row[1][1] >= 0 for row in seen["likeliest"])
-
-
-def test_a_finished_run_is_not_repeated_and_an_unfinished_one_is(tmp_path, monkeypatch):
-    report = conduct(TINY, tmp_path)
-    assert report["run"]["way"] == "scratchpad"
-    monkeypatch.setattr(scratchpad_runs, "train_run", lambda *_: pytest.fail("it ran again"))
-    assert conduct(TINY, tmp_path) == report
-    (tmp_path / f"{TINY.name}.json").unlink()
-    with pytest.raises(pytest.fail.Exception):
-        conduct(TINY, tmp_path)
-
-
-def test_what_is_committed_is_whole():
-    """Recipes are the plan's, hashes fit, no arm is missing, and counts add up."""
-    held = scratchpad_results()
-    runs = [Run(**report["run"]) for report in held["runs"]]
-    assert {run.name for run in runs} <= {run.name for run in plan()}
-    arms = [Run(way, numbers) for numbers in ("digits", "whole", "reversed") for way in KEPT]
-    arms += [Run("dots"), *(Run(way, n_layer=1) for way in KEPT)]
-    assert {run.name for run in runs} >= {replace(arm, seed=seed).name for arm in arms for seed in range(3)}
-    assert held["sha256"] == {way: sha256(MODELS / way / "model.safetensors") for way in KEPT}
-    for report in held["runs"]:
-        for part in ("problems", "numbers"):
-            found = report[part]
-            assert found["riddles"] == 500
-            if report["run"]["way"] == "scratchpad":
-                right = round(found["accuracy"] * 500)
-                assert right - found["lucky"] + sum(found["mistakes"].values()) == 500
-    assert all(m["followed"] + m["right"] + m["other"] == m["riddles"] for m in held["misled"])
-
-
-@pytest.mark.parametrize("way", KEPT)
-def test_the_models_that_come_along_are_those_of_the_report(way):
-    """Examined again, on a part: what the report says of all riddles cannot be far from it; the shown riddles agree."""
-    model, tokens = riddle_model(way)
-    held = scratchpad_results()
-    (report,) = (r for r in held["runs"] if Run(**r["run"]) == Run(way))
-    for part, riddles in (("problems", split_riddles().problems), ("numbers", split_riddles().numbers)):
-        again = examine(model, tokens, way, riddles[:100])["accuracy"]
-        assert abs(again - report[part]["accuracy"]) < 0.12
-    (shown,) = (t["riddles"] for t in held["traces"] if (t["way"], t["numbers"]) == (way, "digits"))
-    for riddle, before in zip(scratchpad_runs.SHOWN, shown, strict=True):
-        now = trace_solution(model, tokens, riddle)
-        assert (now["written"], now["read"]) == (before["written"], before["read"])
-        np.testing.assert_allclose(
-            [row[0][1] for row in now["likeliest"]], [row[0][1] for row in before["likeliest"]], atol=2e-3
-        )
-
-
-def test_what_is_shown_was_not_trained_on():
-    assert not set(scratchpad_runs.SHOWN) & set(split_riddles(4484).train[:3000])
-
-
-def test_there_is_no_third_model():
-    with pytest.raises(ValueError, match="way is 'dots': there are models for scratchpad, answer"):
-        riddle_model("dots")
