@@ -99,8 +99,8 @@ def test_every_room_has_its_place():
     assert {*ORDER, *LOOK_ON} <= rooms
 
 
-# What stays, and why: a file from elsewhere is opened by its sha256 alone; an interrupted run goes on with the same text
-# alone; two verbs belong to what they do.
+# What stays, and why: a file from elsewhere is opened by its sha256 alone; an interrupted run goes on with the same
+# text alone; two verbs belong to what they do.
 HASHES = {"tokens/gpt2.py", "training/own_text.py"}
 COMMANDS = {"generation/command.py", "training/command.py"}
 # What is still to be moved. These lists only get shorter.
