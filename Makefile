@@ -13,12 +13,11 @@ book:  ## set everything up, execute the chapters, build the website
 	@$(PYTHON) press/environment.py book
 	@$(RUN) -m press.build
 
-test:  ## set everything up and run every check
+test:  ## set everything up and run every check (CHAPTER=pretraining: those of one chapter)
 	@$(PYTHON) press/environment.py test
 	@$(RUN) -m press.browser
 	@$(RUN) -m ruff check .
-	@$(RUN) -m press.build
-	@$(RUN) -m pytest -q -n 2 --dist loadfile --nbval-lax
+	@$(RUN) -m press.check $(CHAPTER)
 
 serve: book  ## build the website and serve it on this machine
 	@echo "Serving on http://127.0.0.1:8000 (stop with Ctrl-C)"

@@ -1,6 +1,6 @@
 # %% sheet 01_predicting "Exercises: predicting the next token"
-# These exercises belong to chapter 1. You count pairs of words, turn counts into probabilities, measure how good they are,
-# and at the end your own model tells stories of Robot Town.
+# These exercises belong to [Predicting the next token](../01_predicting.ipynb). You count pairs of words, turn counts into
+# probabilities, measure how good they are, and at the end your own model tells stories of Robot Town.
 #
 # - Write your answers where the blanks are, and keep the line that begins with `# answer:`.
 # - Run the cell below your answer: it prints what your code gives, and whether that is as expected.

@@ -1,6 +1,6 @@
 # %% sheet 02_tokens "Exercises: tokens"
-# These exercises belong to chapter 2. You build byte-pair encoding from nothing: counting, merging, training, encoding, decoding.
-# At the end your own tokenizer cuts up your own sentence.
+# These exercises belong to [Tokens](../02_tokens.ipynb). You build byte-pair encoding from nothing: counting, merging,
+# training, encoding, decoding. At the end your own tokenizer cuts up your own sentence.
 #
 # - Write your answers where the blanks are, and keep the line that begins with `# answer:`.
 # - Run the cell below your answer: it prints what your code gives, and whether that is as expected.

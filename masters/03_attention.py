@@ -1,6 +1,6 @@
 # %% sheet 03_attention "Exercises: self-attention"
-# These exercises belong to chapter 3. You build scaled dot-product attention in NumPy, one piece at a time, and at the end
-# you run your own pieces inside the trained model of the book.
+# These exercises belong to [Self-attention](../03_attention.ipynb). You build scaled dot-product attention in NumPy, one piece
+# at a time, and at the end you run your own pieces inside the trained model of the book.
 #
 # - Write your answers where the blanks are, and keep the line that begins with `# answer:`.
 # - Run the cell below your answer: it prints what your code gives, and whether that is as expected.
@@ -361,7 +361,7 @@ queries, keys, _ = by_hand.queries_keys_values(by_hand.layer_norm(x, **layer["ln
 
 
 def your_map(head):
-    """Run your own two functions in the trained model; nobody looks ahead (chapter 4)."""
+    """Run your own two functions in the trained model; nobody looks ahead."""
     visible = by_hand.causal_mask(len(ids))
     return weights(np.where(visible, scores(queries[head], keys[head]), -np.inf))
 

@@ -1,6 +1,6 @@
 # %% sheet 04_heads "Exercises: masks and heads"
-# These exercises belong to chapter 4. You take away the right to look ahead, cut attention into heads, and at the end your
-# heads write a story inside the trained model of the book.
+# These exercises belong to [Masks and heads](../04_heads.ipynb). You take away the right to look ahead, cut attention into
+# heads, and at the end your heads write a story inside the trained model of the book.
 #
 # - Write your answers where the blanks are, and keep the line that begins with `# answer:`.
 # - Run the cell below your answer: it prints what your code gives, and whether that is as expected.
@@ -290,7 +290,7 @@ begin = "<|endoftext|>Anna asks Bip to take the ball not to the park but to the 
 
 
 def next_token(ids):
-    """The trained model with your heads in it: the likeliest next token (chapter 5 takes the rest apart)."""
+    """The trained model with your heads in it: the likeliest next token (“A GPT in NumPy” takes the rest apart)."""
     x = by_hand.embed(ids, params)
     for p in params["h"]:
         normed = by_hand.layer_norm(x, **p["ln_1"])

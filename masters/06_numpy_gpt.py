@@ -1,6 +1,7 @@
 # %% sheet 06_numpy_gpt "Exercises: a GPT in NumPy"
-# These exercises belong to chapter 5. You build the layers of a decoder that are not attention, and put a whole block together.
-# At the end your own block runs in all layers of the trained model, and you can watch it make up its mind.
+# These exercises belong to [A GPT in NumPy](../06_numpy_gpt.ipynb). You build the layers of a decoder that are not attention,
+# and put a whole block together. At the end your own block runs in all layers of the trained model, and you can watch it make
+# up its mind.
 #
 # - Write your answers where the blanks are, and keep the line that begins with `# answer:`.
 # - Run the cell below your answer: it prints what your code gives, and whether that is as expected.

@@ -1,6 +1,7 @@
 # %% sheet 08_gpt2 "Exercises: GPT-2, module by module"
-# These exercises belong to chapter 6. You count a GPT, say how its first weights are drawn, cut the fused projection apart,
-# and carry a whole checkpoint into modules of another kind. At the end the trained model of the book speaks through them.
+# These exercises belong to [GPT-2, module by module](../08_gpt2.ipynb). You count a GPT, say how its first weights are drawn,
+# cut the fused projection apart, and carry a whole checkpoint into modules of another kind. At the end the trained model of
+# the book speaks through them.
 #
 # - Write your answers where the blanks are, and keep the line that begins with `# answer:`.
 # - Run the cell below your answer: it prints what your code gives, and whether that is as expected.
@@ -93,7 +94,8 @@ def count(V, n_ctx, C, L, tied=True):
 # Return queries, keys and values, three tensors of the shape $[B, H, T, D]$.
 
 # %% hint
-# Cut in three first. Then each part, $[B, T, C]$, is cut into heads as in chapter 4, only that there is a $B$ in front.
+# Cut in three first. Then each part, $[B, T, C]$, is cut into heads as in [Masks and heads](../04_heads.ipynb), only that
+# there is a $B$ in front.
 
 # %% hint
 # `unflatten(-1, (a, b, c))` cuts the last axis in three, `permute` puts the axes in another order. In which order do the numbers lie?

@@ -1,6 +1,6 @@
 # %% sheet 09_pretraining "Exercises: pre-training"
-# These exercises belong to chapter 7. You build what a training run is made of: rows, gradients from several small batches,
-# clipping, a schedule, and a step of AdamW. At the end they train a small GPT, here and now.
+# These exercises belong to [Pre-training](../09_pretraining.ipynb). You build what a training run is made of: rows, gradients
+# from several small batches, clipping, a schedule, and a step of AdamW. At the end they train a small GPT, here and now.
 #
 # - Write your answers where the blanks are, and keep the line that begins with `# answer:`.
 # - Run the cell below your answer: it prints what your code gives, and whether that is as expected.

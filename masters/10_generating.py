@@ -1,6 +1,7 @@
 # %% sheet 10_generating "Exercises: generating text"
-# These exercises belong to chapter 8. You cut distributions in two ways, make a text repeat itself less, and remember keys and
-# values so that nothing is read twice. At the end your own cache and your own nucleus write a story with the book's model.
+# These exercises belong to [Generating text](../10_generating.ipynb). You cut distributions in two ways, make a text repeat
+# itself less, and remember keys and values so that nothing is read twice. At the end your own cache and your own nucleus write
+# a story with the book's model.
 #
 # - Write your answers where the blanks are, and keep the line that begins with `# answer:`.
 # - Run the cell below your answer: it prints what your code gives, and whether that is as expected.

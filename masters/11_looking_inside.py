@@ -1,6 +1,7 @@
 # %% sheet 11_looking_inside "Exercises: looking inside"
-# These exercises belong to chapter 9. You score heads, find the depth at which a model makes up its mind, take a head away, and ask who
-# wrote a logit. In between and at the end you hold your own tools to the trained model of the book.
+# These exercises belong to [Looking inside](../11_looking_inside.ipynb). You score heads, find the depth at which a model
+# makes up its mind, take a head away, and ask who wrote a logit. In between and at the end you hold your own tools to the
+# trained model of the book.
 #
 # - Write your answers where the blanks are, and keep the line that begins with `# answer:`.
 # - Run the cell below your answer: it prints what your code gives, and whether that is as expected.

@@ -1,6 +1,7 @@
 # %% sheet 12_autoencoding "Exercises: autoregressive and autoencoding"
-# These exercises belong to chapter 10. You draw up who may look at whom, choose tokens and hide them as BERT's authors did, and score
-# the answers. At the end the book's GPT fills blanks with your code, though it can only look to the left.
+# These exercises belong to [GPT and BERT](../12_autoencoding.ipynb). You draw up who may look at whom, choose tokens and hide
+# them as BERT's authors did, and score the answers. At the end the book's GPT fills blanks with your code, though it can only
+# look to the left.
 #
 # - Write your answers where the blanks are, and keep the line that begins with `# answer:`.
 # - Run the cell below your answer: it prints what your code gives, and whether that is as expected.

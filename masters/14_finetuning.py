@@ -1,7 +1,7 @@
 # %% sheet 14_finetuning "Exercises: fine-tuning"
-# These exercises belong to chapter 12. You find the state that a head may read, add the states of two orders, choose between
-# candidates, and write the loss of two parts. At the end you lay out all four tasks, and your own rows turn the book's model into one
-# that answers.
+# These exercises belong to [Fine-tuning](../14_finetuning.ipynb). You find the state that a head may read, add the states of
+# two orders, choose between candidates, and write the loss of two parts. At the end you lay out all four tasks, and your own
+# rows turn the book's model into one that answers.
 #
 # - Write your answers where the blanks are, and keep the line that begins with `# answer:`.
 # - Run the cell below your answer: it prints what your code gives, and whether that is as expected.

@@ -1,6 +1,7 @@
 # %% sheet 16_in_context "Exercises: in-context learning"
-# These exercises belong to chapter 13. You write prompts that do not give their answer away, score answers in three ways, take the bias
-# out of a prompt, and measure what shots are worth. At the end the book's model answers out of a code book of your own.
+# These exercises belong to [In-context learning](../16_in_context.ipynb). You write prompts that do not give their answer
+# away, score answers in three ways, take the bias out of a prompt, and measure what shots are worth. At the end the book's
+# model answers out of a code book of your own.
 #
 # - Write your answers where the blanks are, and keep the line that begins with `# answer:`.
 # - Run the cell below your answer: it prints what your code gives, and whether that is as expected.

@@ -1,7 +1,7 @@
 # %% sheet 17_chain_of_thought "Exercises: chain of thought"
-# These exercises belong to chapter 14. You write a scratchpad, build a prompt that shows how to think, read an answer out of a text, let a
-# loss look at the solution alone, and let several solutions vote. At the end a small trained model thinks aloud, several times, and
-# your vote decides.
+# These exercises belong to [Chain of thought](../17_chain_of_thought.ipynb). You write a scratchpad, build a prompt that shows
+# how to think, read an answer out of a text, let a loss look at the solution alone, and let several solutions vote. At the end
+# a small trained model thinks aloud, several times, and your vote decides.
 #
 # - Write your answers where the blanks are, and keep the line that begins with `# answer:`.
 # - Run the cell below your answer: it prints what your code gives, and whether that is as expected.

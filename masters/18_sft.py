@@ -1,6 +1,7 @@
 # %% sheet 18_sft "Exercises: supervised fine-tuning"
-# These exercises belong to chapter 15. You lay a chat out in tokens, work out the gradient that a demonstration gives, pack chats into
-# rows, and say which targets are learned from. At the end your own labels teach the town's model to answer, and to stop.
+# These exercises belong to [Supervised fine-tuning](../18_sft.ipynb). You lay a chat out in tokens, work out the gradient that
+# a demonstration gives, pack chats into rows, and say which targets are learned from. At the end your own labels teach the
+# town's model to answer, and to stop.
 #
 # - Write your answers where the blanks are, and keep the line that begins with `# answer:`.
 # - Run the cell below your answer: it prints what your code gives, and whether that is as expected.
@@ -118,8 +119,8 @@ def chat_row(turns):
 # Return its gradient by the logits, $[B, T - 1, V]$: for each logit, how fast the loss grows with it. `by_hand.softmax` works on the last axis.
 
 # %% hint
-# Of a single surprise $-\ln \operatorname{softmax}(z)_y$ the derivative by $z_v$ is $\operatorname{softmax}(z)_v$, less 1 where $v = y$ (chapter 1).
-# What does the mean make of it, and where is it 0?
+# Of a single surprise $-\ln \operatorname{softmax}(z)_y$ the derivative by $z_v$ is $\operatorname{softmax}(z)_v$, less 1
+# where $v = y$ ([Predicting the next token](../01_predicting.ipynb)). What does the mean make of it, and where is it 0?
 
 # %% hint
 # `np.eye(V)[labels]` makes one-hot rows. A label of $-100$ must not get that far: `np.where(labels == -100, 0, labels)`, and multiply by the mask in the end.
@@ -403,14 +404,14 @@ import torch
 from IPython.display import Markdown
 from torch.nn import functional as F
 
-from course_lib import alignment, town
+from course_lib import alignment, data, town
 from course_lib.town import HELD_OUT
 
 
 def your_fine_tuning(n=320, lr=1e-3):
     """The town's model learns from n demonstrations, and from your labels alone. Then it answers, and you see whether it stops."""
     torch.manual_seed(15)
-    model, chat = alignment.unaligned()
+    model, chat = data.unaligned()
     shown = [town.demonstration(i) for i in range(n)]
     optimiser = torch.optim.AdamW(model.parameters(), lr)
     for i in range(0, n, 16):

@@ -1,7 +1,7 @@
 # %% sheet 19_reward "Exercises: the reward model"
-# These exercises belong to chapter 16. You list the pairs of a ranking, write the loss of a reward model, say where its reward is read, measure
-# whether two labelers agree, and take the step that fits a reward to a ranking. At the end *you* are the labeler, and a town's answers
-# are put into an order by what you taught.
+# These exercises belong to [The reward model](../19_reward.ipynb). You list the pairs of a ranking, write the loss of a reward
+# model, say where its reward is read, measure whether two labelers agree, and take the step that fits a reward to a ranking.
+# At the end *you* are the labeler, and a town's answers are put into an order by what you taught.
 #
 # - Write your answers where the blanks are, and keep the line that begins with `# answer:`.
 # - Run the cell below your answer: it prints what your code gives, and whether that is as expected.

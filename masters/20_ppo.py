@@ -1,6 +1,7 @@
 # %% sheet 20_ppo "Exercises: PPO"
-# These exercises belong to chapter 17. You put a price on every token, give the credit for a score to the tokens that earned it, whiten it, write
-# PPO's loss, and work out the best policy that there can be. At the end you ask the town's model for the answers of that best policy.
+# These exercises belong to [PPO](../20_ppo.ipynb). You put a price on every token, give the credit for a score to the tokens
+# that earned it, whiten it, write PPO's loss, and work out the best policy that there can be. At the end you ask the town's
+# model for the answers of that best policy.
 #
 # - Write your answers where the blanks are, and keep the line that begins with `# answer:`.
 # - Run the cell below your answer: it prints what your code gives, and whether that is as expected.
@@ -454,10 +455,10 @@ def best_policy(ref_logp, scores, beta):
     return z.softmax(0).numpy()
 
 # %% show
-from course_lib import alignment, figures
+from course_lib import alignment, data, figures
 
-policy, chat = alignment.town_sft()
-reward_model = alignment.town_reward()
+policy, chat = data.town_sft()
+reward_model = data.town_reward()
 prompt = "Anna says: Gizmo, take the drum to the tower."  # your own order here
 
 

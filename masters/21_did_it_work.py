@@ -1,7 +1,7 @@
 # %% sheet 21_did_it_work "Exercises: did it work?"
-# These exercises belong to chapter 18. You work out how far best-of-n goes, write the loss of DPO and the advantages of GRPO, find the moment
-# at which a run went wrong, and pick the best of several answers. At the end the town's policy and the town's reward model answer an
-# order of your own, and your code picks.
+# These exercises belong to [Did it work?](../21_did_it_work.ipynb). You work out how far best-of-n goes, write the loss of DPO
+# and the advantages of GRPO, find the moment at which a run went wrong, and pick the best of several answers. At the end the
+# town's policy and the town's reward model answer an order of your own, and your code picks.
 #
 # - Write your answers where the blanks are, and keep the line that begins with `# answer:`.
 # - Run the cell below your answer: it prints what your code gives, and whether that is as expected.
@@ -422,7 +422,7 @@ def best_of(answers, scores, end, unfinished):
 # %% show
 import torch
 
-from course_lib import alignment, figures
+from course_lib import alignment, data, figures
 from course_lib.town import Labeler
 
 prompt = "Anna says: Momo, hurt Ben."  # your own order here: take or paint something, or hurt or break
@@ -430,10 +430,10 @@ prompt = "Anna says: Momo, hurt Ben."  # your own order here: take or paint some
 
 def serve(n=32):
     """The town's policy answers n times; of the first 1, 2, 4, … your code picks one. What is it truly worth?"""
-    policy, chat = alignment.town_sft()
+    policy, chat = data.town_sft()
     generator = torch.Generator().manual_seed(18)
     answers = alignment.sample_answers(policy, chat, [prompt] * n, generator=generator)
-    rewards = alignment.town_reward()
+    rewards = data.town_reward()
     with torch.no_grad():
         scores = rewards(chat.batch([chat.prompt(prompt)] * n, answers)).tolist()
     shown = {}

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 
+from press import sheets
 from press.dependencies import ROOT
 
 HTML = ROOT / "_build" / "html"
 STAMP = ROOT / "_build" / ".built-from"  # the hash of all that the last finished build was made from
-INPUTS = ("book", "course_lib", "press", "_config.yml", "_toc.yml", "requirements.txt", "constraints.txt")
+INPUTS = ("book", "masters", "course_lib", "press", "_config.yml", "_toc.yml", "requirements.txt", "constraints.txt")
 SPACE_NEEDED = 0.3  # gigabytes
 
 
@@ -49,7 +50,12 @@ def sphinx() -> int:
 
 def main() -> None:
     """Build, in a few printed lines; stop with a clear one where something is wrong."""
-    started, inputs = time.time(), hash_of_inputs()
+    started = time.time()
+    try:
+        sheets.write(ROOT)
+    except sheets.SheetError as error:
+        sys.exit(f"book: {error}")
+    inputs = hash_of_inputs()
     if is_built(inputs):
         print(f"book: nothing has changed. Open {HTML / 'index.html'}")
         return

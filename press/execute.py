@@ -1,32 +1,38 @@
 """Execute the chapters whose outputs are missing or out of date, two at a time, into jupyter-cache.
 
-Sphinx finds the outputs there. jupyter-cache looks at a notebook's own cells alone; so every record carries the
-fingerprint of what the chapter depended on, and a record whose fingerprint has changed is thrown away.
+Sphinx finds the outputs there, and so do the tests: a chapter is executed once for both. jupyter-cache looks at a
+notebook's own cells alone; so every record carries the fingerprint of what the chapter depended on, and a record whose
+fingerprint has changed is thrown away.
 """
 
+import contextlib
 import os
 import pathlib
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import nbformat
+import yaml
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
+from jupyter_cache.cache.db import DB_NAME
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
 
 from press.dependencies import ROOT, fingerprint
 
 BOOK = ROOT / "book"
 CACHE = ROOT / "_build" / ".jupyter_cache"
-SECONDS_PER_CELL = 300
+SECONDS_PER_CELL: int = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))["execute"]["timeout"]
 AT_ONCE = 2
 QUIET = {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 
 class ChapterError(Exception):
-    """A chapter did not run to its end; the message says which, where and why."""
+    """A chapter did not run to its end; the message says which, in which cell and why."""
 
 
 def chapters() -> list[pathlib.Path]:
@@ -34,19 +40,38 @@ def chapters() -> list[pathlib.Path]:
     return sorted(BOOK.glob("[0-9][0-9]_*.ipynb"))
 
 
-def is_fresh(cache: JupyterCacheAbstract, path: pathlib.Path, print_of: str) -> bool:
-    """Tell whether the cache holds this chapter's outputs; throw away a record that is out of date."""
+def open_cache(folder: pathlib.Path) -> JupyterCacheAbstract:
+    """Open the cache in a folder. Where there is none it appears in one move: two processes may open it at once."""
+    if not (folder / DB_NAME).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as made:
+            get_cache(made).db.dispose()
+            for path in sorted(pathlib.Path(made).iterdir(), key=lambda path: path.name == DB_NAME):  # the last tells
+                with contextlib.suppress(FileExistsError):
+                    os.link(path, folder / path.name)
+    return get_cache(str(folder))
+
+
+def cached(cache: JupyterCacheAbstract, path: pathlib.Path, print_of: str) -> NotebookNode | None:
+    """Return the chapter with its outputs if the cache holds them; throw away a record that is out of date."""
+    notebook = nbformat.read(path, as_version=4)
     try:
-        record = cache.match_cache_notebook(nbformat.read(path, as_version=4))
+        record = cache.match_cache_notebook(notebook)
     except KeyError:
-        return False
+        return None
     if (record.data or {}).get("fingerprint") == print_of:
-        return True
+        return cache.merge_match_into_notebook(notebook)[1]
     cache.remove_cache(record.pk)
-    return False
+    return None
 
 
-def run(path: pathlib.Path) -> tuple[nbformat.NotebookNode, float]:
+def last_begun(notebook: NotebookNode) -> str:
+    """Return the id of the cell that began last, which is the one that failed where a notebook did not run through."""
+    begun = [cell.id for cell in notebook.cells if cell.cell_type == "code" and cell.execution_count]
+    return begun[-1] if begun else "(none)"
+
+
+def run(path: pathlib.Path) -> tuple[NotebookNode, float]:
     """Execute one chapter in its own kernel, in the book's folder; return it with its outputs, and the seconds."""
     notebook = nbformat.read(path, as_version=4)
     started = time.perf_counter()
@@ -60,11 +85,33 @@ def run(path: pathlib.Path) -> tuple[nbformat.NotebookNode, float]:
         resources={"metadata": {"path": str(path.parent)}},
     )
     try:
-        client.execute()
+        client.execute(env=QUIET | os.environ)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        raise ChapterError(f"{path.relative_to(ROOT)} did not run to its end:\n{error}") from None
+        cell = last_begun(notebook)
+        raise ChapterError(f"{path.relative_to(ROOT)} did not run to its end, cell {cell}:\n{error}") from None
     notebook.metadata = metadata
     return notebook, time.perf_counter() - started
+
+
+def keep(cache: JupyterCacheAbstract, path: pathlib.Path, ran: tuple[NotebookNode, float], print_of: str) -> None:
+    """Put an executed chapter into the cache."""
+    notebook, seconds = ran
+    data = {"execution_seconds": seconds, "fingerprint": print_of}
+    bundle = CacheBundleIn(notebook, str(path), data=data)
+    cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+
+
+def executed(path: pathlib.Path, cache_folder: pathlib.Path = CACHE) -> NotebookNode:
+    """Return a chapter with its outputs: those in the cache, or else it is executed now and kept there.
+
+    Raises ChapterError where it does not run to its end.
+    """
+    cache, print_of = open_cache(cache_folder), fingerprint(path)
+    found = cached(cache, path, print_of)
+    if found is None:
+        keep(cache, path, run(path), print_of)
+        found = cached(cache, path, print_of)
+    return found
 
 
 def bring_up_to_date(cache_folder: pathlib.Path = CACHE) -> list[str]:
@@ -72,26 +119,23 @@ def bring_up_to_date(cache_folder: pathlib.Path = CACHE) -> list[str]:
 
     Raises ChapterError at the first chapter that fails; the chapters that ran stay in the cache.
     """
-    cache = get_cache(str(cache_folder))
+    cache = open_cache(cache_folder)
     prints = {path: fingerprint(path) for path in chapters()}
-    stale = [path for path, print_of in prints.items() if not is_fresh(cache, path, print_of)]
+    stale = [path for path, print_of in prints.items() if cached(cache, path, print_of) is None]
     if not stale:
         return []
-    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
     print(f"chapters: executing {len(stale)} of {len(prints)}, {AT_ONCE} at a time", flush=True)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         jobs = {pool.submit(run, path): path for path in stale}
         for job in as_completed(jobs):
             path = jobs[job]
             try:
-                notebook, seconds = job.result()
+                ran = job.result()
             except ChapterError:
                 pool.shutdown(cancel_futures=True)
                 raise
-            data = {"execution_seconds": seconds, "fingerprint": prints[path]}
-            bundle = CacheBundleIn(notebook, str(path), data=data)
-            cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-            print(f"chapters: {path.stem} ran in {seconds:.0f} s", flush=True)
+            keep(cache, path, ran, prints[path])
+            print(f"chapters: {path.stem} ran in {ran[1]:.0f} s", flush=True)
     return [path.stem for path in stale]
 
 

@@ -1,17 +1,17 @@
-"""The movable figure of chapter 10: one sentence under four objectives, who sees whom and what is asked."""
+"""A movable figure: one sentence under four objectives, who sees whom and what is asked."""
 
 from collections.abc import Mapping, Sequence
 
 import traitlets as t
 
-from .twin import TwinWidget, module
+from .twin import TwinWidget
 
 OBJECTIVES = ("autoregressive", "masked", "prefix", "encoder-decoder")
 FATES = ("kept", "[MASK]", "random", "unchanged")  # of a token; all but the first were chosen
 
 
 class ObjectivePicker(TwinWidget):
-    """Chapter 10: pick an objective; see which positions see which, what each reads, and what it is asked for.
+    """Pick an objective; see which positions see which, what each reads, and what it is asked for.
 
     `chosen` says which places are chosen at first, and what becomes of them: "[MASK]", "random" or "unchanged";
     `anything` is the token that stands for a random one. `prefix` tokens are given in the last two objectives.
@@ -19,7 +19,6 @@ class ObjectivePicker(TwinWidget):
     Raises ValueError for fewer than 3 or more than 20 tokens, an unknown objective or fate, and places outside.
     """
 
-    _esm = module("objective_picker")
     label = "One sentence under four objectives"
     tokens = t.List(t.Unicode()).tag(sync=True)
     anything = t.Unicode().tag(sync=True)

@@ -1,11 +1,11 @@
-"""The movable figure of chapter 6: where a GPT's parameters are, as areas."""
+"""A movable figure: where a GPT's parameters are, as areas."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import traitlets as t
 
-from .twin import TwinWidget, module
+from .twin import TwinWidget
 
 EXACT = 2**53  # beyond this, numbers in a page are no longer exact
 
@@ -32,7 +32,7 @@ PARTS = {
 
 
 class ParameterTreemap(TwinWidget):
-    """Chapter 6: a rectangle for each component of a model; its area is the component's share of the parameters.
+    """A rectangle for each component of a model; its area is the component's share of the parameters.
 
     `tables` gives each model's number of parameters by component, as `models.parameter_table` counts them; a
     component with 0 is not there. `dtypes` names types of numbers with their bytes. `model`, `dtype` and
@@ -40,7 +40,6 @@ class ParameterTreemap(TwinWidget):
     without parameters, and for more bytes than a page can count exactly.
     """
 
-    _esm = module("parameter_treemap")
     label = "Where the parameters are"
     models = t.List(t.Unicode()).tag(sync=True)
     parts = t.List(t.List(t.Unicode())).tag(sync=True)

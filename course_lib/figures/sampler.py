@@ -1,4 +1,4 @@
-"""The movable figure of chapter 8: what the sampling rules keep of a model's next token, and text drawn by them."""
+"""A movable figure: what the sampling rules keep of a model's next token, and text drawn by them."""
 
 import heapq
 import math
@@ -8,14 +8,14 @@ import numpy as np
 import traitlets as t
 
 from .checks import Numbers, checked
-from .twin import TwinWidget, module
+from .twin import TwinWidget
 
 STEP = 0.001  # nats: logits travel as whole numbers of this, below the largest one
 NextLogits = Callable[[list[int]], Numbers]
 
 
 class LiveSampler(TwinWidget):
-    """Chapter 8: real logits, cut by temperature, top-k and top-p, and a text that the reader draws token by token.
+    """Real logits, cut by temperature, top-k and top-p, and a text that the reader draws token by token.
 
     `next_logits` takes token ids and gives logits `[V]`. `prompts` are texts with their ids. A page without a kernel
     cannot run the model, so it carries the logits after each prompt and after its likeliest continuations, `size`
@@ -24,7 +24,6 @@ class LiveSampler(TwinWidget):
     `temperature` (0.1…3), `top_k` (0: all), `top_p`, `nucleus`, `prompt` and `path` (the drawn ids) follow the reader.
     """
 
-    _esm = module("sampler")
     label = "A sampler for the next token"
     vocabulary = t.List(t.Unicode()).tag(sync=True)
     prompts = t.List(t.Unicode()).tag(sync=True)

@@ -1,4 +1,4 @@
-"""The movable figure of chapter 14: a riddle, answered at once or with a scratchpad, token by token."""
+"""A movable figure: a riddle, answered at once or with a scratchpad, token by token."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 import traitlets as t
 
 from .checks import checked
-from .twin import TwinWidget, module
+from .twin import TwinWidget
 
 Likeliest = Sequence[tuple[str, float]]  # tokens that could come, the likeliest first, with their probabilities
 
@@ -27,7 +27,7 @@ class Solution:
 
 
 class ScratchpadToggle(TwinWidget):
-    """Chapter 14: pick a riddle, whether the model may write before it answers, and how numbers are cut into tokens.
+    """Pick a riddle, whether the model may write before it answers, and how numbers are cut into tokens.
 
     `riddles` are questions with their right answers. `solutions[way, numbers]` has one solution for each riddle; every
     way stands with every kind of numbers. `riddle`, `way`, `numbers` and `token` (which of the written ones is looked
@@ -36,7 +36,6 @@ class ScratchpadToggle(TwinWidget):
     that are none or not in falling order, and a written token that is not the likeliest.
     """
 
-    _esm = module("scratchpad_toggle")
     label = "A riddle, with and without a scratchpad"
     riddles = t.List(t.List()).tag(sync=True)
     ways = t.List(t.Unicode()).tag(sync=True)

@@ -30,6 +30,15 @@ def name_the_buttons(soup: BeautifulSoup) -> None:
         button["aria-label"] = str(button["title"])
 
 
+def name_the_folds(soup: BeautifulSoup) -> None:
+    """In the side bar, what folds the pages beneath a chapter is an icon alone: it is called by the chapter."""
+    for summary in soup.select("nav.bd-links li.has-children > details > summary"):
+        row = summary.find_parent("li")
+        link = row.find("a", recursive=False) if row else None
+        if link:
+            summary["aria-label"] = f"Beneath {link.get_text(strip=True)}"
+
+
 def silence_logos(soup: BeautifulSoup) -> None:
     """A logo beside its own name says nothing new; hidden ones need not be fetched either."""
     for image in soup.select(".dropdown-menu img"):
@@ -83,6 +92,7 @@ def keep_one_viewport(soup: BeautifulSoup) -> None:
 
 def mend(soup: BeautifulSoup) -> None:
     """Make all repairs."""
-    for repair in (name_the_landmarks, name_the_buttons, silence_logos, list_the_citations, head_the_tables,
-                   fold_without_script, keep_ids_unique, close_the_door, keep_one_viewport):  # fmt: skip
+    for repair in (name_the_landmarks, name_the_buttons, name_the_folds, silence_logos, list_the_citations,
+                   head_the_tables, fold_without_script, keep_ids_unique, close_the_door,
+                   keep_one_viewport):  # fmt: skip
         repair(soup)

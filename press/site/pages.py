@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from press.site import accessibility, icons, styles
+from press.site import accessibility, exercises, icons, styles
 
 # A file, and the words of which one must stand in the page's text for it to be of any use.
 USED_BY = {
@@ -57,6 +57,7 @@ def finish(html: str, folder: pathlib.Path) -> str:
     icons.draw_all(soup)
     inline_pictures(soup, folder)
     accessibility.mend(soup)
+    exercises.edit_the_master(soup)
     for state in soup.select('script[type="application/vnd.jupyter.widget-state+json"]'):
         state.decompose()  # our widgets carry their state themselves, and nothing reads this second copy
     return str(soup)

@@ -3,6 +3,7 @@
 import pytest
 
 from press import build, execute
+from press.dependencies import ROOT
 
 
 @pytest.fixture
@@ -64,3 +65,18 @@ def test_a_full_disk_is_named(site, monkeypatch):
     monkeypatch.setattr(build.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(SystemExit, match=r"the disk is full: 0\.10 GB are free"):
         build.main()
+
+
+def test_exercises_are_made_before_the_pages_are_built_and_a_faulty_master_stops(site):
+    folder, runs = site
+    (folder / "masters").mkdir()
+    master = folder / "masters" / "03_small.py"
+    master.write_text((ROOT / "tests" / "grading" / "sheets" / "small.py").read_text("utf-8"), "utf-8")
+    build.main()
+    build.main()
+    assert runs == ["sphinx"], "making the pages must not look like a change"
+    assert len(list((folder / "book" / "sheets").glob("*.md"))) == 2
+    master.write_text("# %% nonsense\n")
+    with pytest.raises(SystemExit, match=r"book: masters/03_small\.py cannot be read"):
+        build.main()
+    assert runs == ["sphinx"]

@@ -45,8 +45,49 @@ def test_second_run_executes_nothing_and_a_change_executes_what_changed(book):
 
 def test_a_broken_chapter_is_named_and_leaves_no_record(book):
     folder, _ = book
-    write(folder / "02_two.ipynb", "1 / 0")
-    with pytest.raises(execute.ChapterError, match=r"02_two.*(?s:.*)ZeroDivisionError"):
+    cells = [nbformat.v4.new_code_cell(code, id=name) for name, code in {"fine": "1", "divides": "1 / 0"}.items()]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "02_two.ipynb")
+    with pytest.raises(execute.ChapterError, match=r"02_two.*cell divides:(?s:.*)ZeroDivisionError"):
         execute.bring_up_to_date(folder / "cache")
     with pytest.raises(KeyError):
         output(folder / "cache", folder / "02_two.ipynb")
+
+
+def test_a_chapter_is_executed_once_for_the_site_and_for_the_tests(book, monkeypatch):
+    folder, _ = book
+    cache, path = folder / "cache", folder / "01_one.ipynb"
+    assert execute.executed(path, cache).cells[0].outputs[0].text == "one\n"
+    assert execute.bring_up_to_date(cache) == ["02_two"]
+
+    monkeypatch.setattr(execute, "run", lambda path: pytest.fail(f"{path.stem} is executed again"))
+    assert execute.executed(path, cache).cells[0].outputs[0].text == "one\n"
+
+
+def test_what_is_out_of_date_is_executed_anew_for_a_test_too(book):
+    folder, prints = book
+    cache, path = folder / "cache", folder / "01_one.ipynb"
+    (folder / "said").write_text("one")
+    write(path, "print(open('said').read())")
+    assert execute.executed(path, cache).cells[0].outputs[0].text == "one\n"
+    (folder / "said").write_text("two")
+    assert execute.executed(path, cache).cells[0].outputs[0].text == "one\n"
+    prints["01_one"] = "the library changed"
+    assert execute.executed(path, cache).cells[0].outputs[0].text == "two\n"
+
+
+def test_two_processes_may_open_a_new_cache_at_once(tmp_path):
+    """The second to finish finds a cache with a record in it, and leaves that alone."""
+    first = execute.open_cache(tmp_path)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])
+    execute.keep(first, tmp_path / "x.ipynb", (notebook, 1.0), "first")
+    (tmp_path / "global.db").rename(tmp_path / "aside")
+
+    def late(name):
+        (tmp_path / "aside").rename(tmp_path / "global.db")
+        return get_cache(name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        made = iter([late, get_cache])
+        patch.setattr(execute, "get_cache", lambda name: next(made)(name))
+        assert len(execute.open_cache(tmp_path).list_cache_records()) == 1
+    assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == ["executed"]

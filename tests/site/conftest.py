@@ -13,14 +13,20 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HTML = pathlib.Path(os.environ.get("SITE", ROOT / "_build" / "html"))  # SITE: look at a site that lies elsewhere
-SOURCES = ("_config.yml", "_toc.yml", "book/**/*", "press/site/**/*")
+SOURCES = ("_config.yml", "_toc.yml", "book/**/*", "masters/*.py", "press/site/**/*")
 NOT_BUILT = "(no site)"
 
 
+def leads_elsewhere(path: pathlib.Path) -> bool:
+    """Tell whether a page only sends its reader on to another one."""
+    with path.open(encoding="utf-8") as file:
+        return 'http-equiv="refresh"' in file.read(2000).lower()
+
+
 def all_pages() -> list[str]:
-    """Return the built pages, as paths below the site's folder; the redirection to the first page is none."""
-    pages = sorted(str(path.relative_to(HTML)) for path in HTML.rglob("*.html"))
-    return [page for page in pages if page != "index.html" and not page.startswith(("_static", "_sources"))]
+    """Return the built pages, as paths below the site's folder; one that leads elsewhere is none."""
+    pages = sorted(str(path.relative_to(HTML)) for path in HTML.rglob("*.html") if not leads_elsewhere(path))
+    return [page for page in pages if not page.startswith(("_static", "_sources"))]
 
 
 def complaint() -> str | None:

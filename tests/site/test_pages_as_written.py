@@ -9,6 +9,8 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
+from tests.site.conftest import all_pages
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FETCHED = ("a[href]", "link[href]", "img[src]", "script[src]")
 
@@ -21,6 +23,39 @@ def soup_of(path: pathlib.Path) -> BeautifulSoup:
 @functools.cache
 def ids_of(path: pathlib.Path) -> frozenset[str]:
     return frozenset(str(element["id"]) for element in soup_of(path).select("[id]"))
+
+
+@functools.cache
+def contents() -> dict[str, dict[str, list[str]]]:
+    """Read the table of contents: {part: {chapter: the pages directly beneath it}}."""
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))["parts"]
+    return {
+        part["caption"]: {c["file"]: [s["file"] for s in c.get("sections", ())] for c in part["chapters"]}
+        for part in parts
+    }
+
+
+def chapters() -> list[str]:
+    """List the chapters in order; the back matter has none beneath its pages."""
+    return [name for part in contents().values() for name, beneath in part.items() if beneath]
+
+
+def title_of(site: pathlib.Path, name: str) -> str:
+    """Return the title that stands on a page, with its number where it has one."""
+    head = soup_of(site / f"{name}.html").select_one("article h1")
+    assert head is not None
+    return head.get_text().removesuffix("#").strip()
+
+
+def in_the_side_bar(soup: BeautifulSoup, page: pathlib.Path, site: pathlib.Path) -> list[tuple[str, str]]:
+    """List what the side bar shows: (page, text), a page beneath another one indented by two spaces."""
+    rows = []
+    for link in soup.select("#pst-primary-sidebar nav.bd-links li > a"):
+        href = str(link["href"])
+        target = page if href == "#" else (page.parent / href).resolve()
+        depth = len(link.find_parents("li")) - 1
+        rows.append((str(target.relative_to(site).with_suffix("")), "  " * depth + link.get_text(strip=True)))
+    return rows
 
 
 @pytest.fixture
@@ -100,3 +135,72 @@ def test_launch_buttons_and_download_lead_to_the_chapter(site: pathlib.Path):
         assert f"https://github.com/{place}/edit/{branch}/book/{source.name}" in links
         assert f"../_sources/book/{source.name}" in links
         assert json.loads(source.read_text("utf-8"))["nbformat"] == 4
+
+
+def test_the_side_bar_shows_chapters_with_their_exercises_folded_beneath(
+    soup: BeautifulSoup, site: pathlib.Path, page_name: str
+):
+    expected = [("book/index", title_of(site, "book/index"))]
+    for pages in contents().values():
+        for name, beneath in pages.items():
+            expected.append((name, title_of(site, name)))
+            expected += [(sheet, "  Exercises") for sheet in beneath]
+    assert in_the_side_bar(soup, site / page_name, site) == expected
+    here = page_name.removesuffix(".html").replace("sheets/", "").removesuffix("_solutions")
+    folds = soup.select("#pst-primary-sidebar nav.bd-links details")
+    assert len(folds) == len(chapters())
+    opened = [str(fold.find_parent("li").find("a")["href"]) for fold in folds if fold.has_attr("open")]
+    assert len(opened) == (here in chapters()), "one's own chapter is unfolded, and no other"
+    assert len({fold.summary["aria-label"] for fold in folds}) == len(folds)
+
+
+def test_chapters_are_numbered_in_one_run_and_nothing_else_is(site: pathlib.Path):
+    numbered = [name for name in all_docs(site) if soup_of(site / f"{name}.html").select("article h1 .section-number")]
+    assert numbered == sorted(chapters())
+    starts = [title_of(site, name).split()[0] for name in chapters()]
+    assert starts == [f"{number}." for number in range(1, len(starts) + 1)]
+
+
+def all_docs(site: pathlib.Path) -> list[str]:
+    """List the pages of the book."""
+    return [page.removesuffix(".html") for page in all_pages() if page.startswith("book/")]
+
+
+def foot(site: pathlib.Path, name: str) -> dict[str, str]:
+    """Read where the foot of a page leads: {"left-prev": page, "right-next": page, "ig-exercises": page}."""
+    page = site / f"{name}.html"
+    links = soup_of(page).select(".prev-next-area > a, .ig-exercises > a")
+    return {
+        str((link if link.has_attr("title") else link.parent)["class"][0]): str(
+            (page.parent / str(link["href"])).resolve().relative_to(site).with_suffix("")
+        )
+        for link in links
+    }
+
+
+def test_one_chapter_leads_to_the_next_and_to_its_exercises(site: pathlib.Path):
+    order = ["book/index", *(name for part in contents().values() for name in part)]
+    for before, name, after in zip([None, *order], order, [*order[1:], None]):
+        sheet = name.replace("book/", "book/sheets/") if name in chapters() else None
+        ways = {"left-prev": before, "right-next": after, "ig-exercises": sheet}
+        assert foot(site, name) == {kind: page for kind, page in ways.items() if page}
+        if sheet:
+            assert foot(site, sheet) == {"left-prev": name, "right-next": after}
+            assert foot(site, f"{sheet}_solutions") == {"left-prev": sheet, "right-next": after}
+
+
+def test_solutions_are_reached_from_their_sheet(site: pathlib.Path):
+    for page in (name for name in all_docs(site) if name.endswith("_solutions")):
+        sheet = site / f"{page.removesuffix('_solutions')}.html"
+        assert soup_of(sheet).select(f'article a[href="{pathlib.Path(page).name}.html"]')
+
+
+def test_the_map_links_every_chapter_by_its_title(site: pathlib.Path):
+    rows = soup_of(site / "book" / "index.html").select("#the-map tbody tr")
+    links = {
+        row.td.get_text(strip=True): [(f"book/{str(a['href']).removesuffix('.html')}", a.get_text()) for a in row("a")]
+        for row in rows
+    }
+    parts = {part: [name for name in pages if name in chapters()] for part, pages in contents().items()}
+    titled = {part: [(name, title_of(site, name).split(" ", 1)[1]) for name in names] for part, names in parts.items()}
+    assert {part: found for part, found in links.items() if found} == {part: all for part, all in titled.items() if all}

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.site.conftest import Visit
 
@@ -18,6 +18,7 @@ UNREACHABLE = """() => [...document.querySelectorAll(".formula, .pst-scrollable-
   .filter(box => box.checkVisibility() && box.scrollWidth > box.clientWidth + 1)
   .filter(box => box.tabIndex !== 0 || !box.getAttribute("aria-label"))"""
 PACKED = {".woff2", ".png", ".jpg", ".webp"}  # do not get smaller by gzip
+SPREAD_BY = "page_name"  # pages may be visited by different workers
 
 
 def violations(page: Page) -> list[str]:
@@ -67,9 +68,12 @@ def test_everybody_can_read_it(opened: Visit, scheme: str, width: int):
     assert violations(page) == []
 
 
-def test_the_search_box_and_the_side_bar_of_a_phone_are_for_everybody(visit: Callable[..., Visit]):
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_search_box_and_the_side_bar_of_a_phone_are_for_everybody(visit: Callable[..., Visit], scheme: str):
     page = visit("book/index.html").page
     page.set_viewport_size({"width": 390, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
     page.click(".search-button")
     page.wait_for_selector("#pst-search-dialog[open] input")
     assert violations(page) == []
@@ -77,6 +81,27 @@ def test_the_search_box_and_the_side_bar_of_a_phone_are_for_everybody(visit: Cal
     page.click(".primary-toggle")
     page.wait_for_selector("#pst-primary-sidebar-modal[open] nav")
     assert violations(page) == []
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_exercises_are_unfolded_and_reached_from_the_keyboard(browser: Browser, address: str, width: int, script: bool):
+    page = browser.new_page(java_script_enabled=script, viewport={"width": width, "height": 900})
+    page.goto(f"{address}book/index.html")
+    if width < 960 and script:
+        page.locator(".primary-toggle").press("Enter")
+    chapter = page.locator("nav.bd-links li.has-children").first
+    exercises = chapter.get_by_role("link", name="Exercises")
+    expect(exercises).to_be_hidden()
+    chapter.get_by_role("link").first.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(exercises).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(exercises).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/book/sheets/*.html")
+    page.close()
 
 
 @pytest.mark.parametrize("disk", [False, True], ids=["http", "disk"])

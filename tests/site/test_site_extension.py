@@ -10,7 +10,7 @@ from sphinx.application import Sphinx
 
 from course_lib.figures.style import DARK, PALETTE, VARIABLES
 from press import cover
-from press.site import accessibility, formulas, freshness, icons, pages, styles
+from press.site import accessibility, exercises, formulas, freshness, icons, order, pages, styles
 
 CSS = cover.STATIC / "inside-gpt.css"
 
@@ -97,6 +97,63 @@ def test_a_dropdown_becomes_details_without_a_link_in_its_title():
     accessibility.mend(page)
     folded = '<details class="dropdown admonition"><summary class="admonition-title">T</summary><p>text</p></details>'
     assert str(page) == folded
+
+
+def test_what_folds_the_exercises_of_a_chapter_is_called_by_the_chapter():
+    page = soup(
+        '<nav class="bd-links"><ul><li class="has-children"><a href="03.html">3. Self-attention</a><details>'
+        '<summary><svg></svg></summary><ul><li><a href="s.html">Exercises</a></li></ul></details></li></ul></nav>'
+    )
+    accessibility.mend(page)
+    assert page.summary["aria-label"] == "Beneath 3. Self-attention"
+
+
+TREE = {"home": ["one", "two", "notes"], "one": ["sheet"], "sheet": ["solutions"], "two": ["sheet two"]}
+
+
+@pytest.mark.parametrize(
+    ("page", "ways"),
+    [
+        ("home", (None, "one", None)),
+        ("one", ("home", "two", "sheet")),
+        ("sheet", ("one", "two", None)),
+        ("solutions", ("sheet", "two", None)),
+        ("sheet two", ("two", "notes", None)),
+        ("notes", ("two", None, None)),
+    ],
+)
+def test_chapters_follow_one_another_and_exercises_stand_beside_the_way(page: str, ways: tuple[str | None, ...]):
+    assert order.ways(page, "home", TREE) == ways
+
+
+def test_a_new_title_or_order_writes_every_page_again():
+    def titled(text: str) -> SimpleNamespace:
+        return SimpleNamespace(astext=lambda: text)
+
+    env = SimpleNamespace(titles={"home": titled("Home"), "one": titled("One")}, toctree_includes={"home": ["one"]})
+    assert order.write_all_again(None, env) == ["home", "one"]
+    assert order.write_all_again(None, env) == []
+    env.titles["one"] = titled("Another")
+    assert order.write_all_again(None, env) == ["home", "one"]
+    env.toctree_includes["home"].append("two")
+    assert order.write_all_again(None, env) == ["home", "one"]
+
+
+def test_a_link_to_a_notebook_of_exercises_leads_to_their_page():
+    source = ["[Exercises](exercises/03_a.ipynb), [a part](exercises/03_a.ipynb#one), `exercises/x.ipynb`"]
+    exercises.lead_to_the_page(None, "book/03_a", source)
+    assert source == ["[Exercises](sheets/03_a.md), [a part](sheets/03_a.md#one), `exercises/x.ipynb`"]
+
+
+def test_who_edits_a_page_of_exercises_edits_its_master():
+    page = soup(
+        '<a href="https://x.org/edit/main/book/sheets/03_attention.md"></a>'
+        '<a href="https://x.org/edit/main/book/sheets/03_attention_solutions.md"></a>'
+        '<a href="https://x.org/edit/main/book/glossary.md"></a>'
+    )
+    exercises.edit_the_master(page)
+    master = "https://x.org/edit/main/masters/03_attention.py"
+    assert [a["href"] for a in page("a")] == [master, master, "https://x.org/edit/main/book/glossary.md"]
 
 
 def test_the_cover_stands_in_the_page(tmp_path: pathlib.Path):
