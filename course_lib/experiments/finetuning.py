@@ -2,7 +2,7 @@
 
 Jobs of the kind "tune" are runs; "beside" tells what a task is worth without any. A task's usual settings were changed
 while runs were coming in, by validation accuracy and with test accuracy in view, on seeds that are used below as well.
-What was given up is published, too: `results("finetuning_tried")`, records of the same form, which no job makes again.
+What was given up is published, too: see `finetuning_tried`.
 """
 
 import math
@@ -95,10 +95,9 @@ def jobs(recipe: Recipe, results: Results) -> Iterator[Job]:
         yield from (usual(recipe, task, "pre-trained", seed) for seed in SEEDS)
         yield from swept(recipe, task)
         if rate := best_rate(recipe, results, task):
-            yield from (usual(recipe, task, "scratch", seed, lr=rate) for seed in SEEDS)
-    for task, seeds in [(task, seeds) for seeds in (SEEDS[:1], SEEDS[1:3]) for task in MAIN]:
-        changes = CHANGES + (MORE_CHANGES if task == "classify" else [])
-        yield from (usual(recipe, task, "pre-trained", seed, **change) for change in changes for seed in seeds)
+            yield from (usual(recipe, task, "scratch", seed, lr=rate) for seed in SEEDS[1:])
+    for seeds in (SEEDS[:1], SEEDS[1:3]):
+        yield from (job for task in MAIN for seed in seeds for job in changed(recipe, task, seed))
     half = recipe.headlines["entail"].steps // 2
     yield from (usual(recipe, "entail", "pre-trained", seed, steps=half) for seed in SEEDS)
     yield from (usual(recipe, task, "pre-trained", s) for task in ("similar_mirror", "similar_sizes") for s in SEEDS)
@@ -106,6 +105,13 @@ def jobs(recipe: Recipe, results: Results) -> Iterator[Job]:
     yield usual(recipe, "similar_people", "pre-trained", 0, after="similar_order")
     harder = {"labels": 8000, "steps": 1000, "lr": 1e-3, "lm_weight": 2.0, "after": None}
     yield usual(recipe, "similar_mirror", "pre-trained", 0, **harder)
+
+
+def changed(recipe: Recipe, task: str, seed: int) -> list[Job]:
+    """Name the runs in which one thing is not as usual."""
+    as_usual = usual(recipe, task, "pre-trained", seed)
+    runs = [as_usual | change for change in CHANGES + (MORE_CHANGES if task == "classify" else [])]
+    return [run for run in runs if run != as_usual]
 
 
 def swept(recipe: Recipe, task: str) -> list[Job]:
