@@ -88,7 +88,7 @@ def faults_of_links(root: pathlib.Path = ROOT) -> list[str]:
     """Return each link to a page of the book that leads nowhere, or to a chapter with another title."""
     known, faults = titles(root), []
     for path in files(PROSE, root):
-        folder = root / "book" / "sheets" if path.parent.name == "masters" else path.parent  # where its text is read
+        folder = root / "book" / "exercises" if path.parent.name == "masters" else path.parent  # where its text is read
         for where, text in parts(path):
             for label, target in LINK.findall(QUOTED.sub("", text)):
                 faults += [f"{where}: [{label}]({target}) {fault}" for fault in _faults(label, target, folder, known)]
