@@ -176,8 +176,8 @@ def test_the_kept_copies_open_and_the_last_is_the_model(model):
     first, last = data.town_gpt(0), data.town_gpt(Recipe().steps)
     for name, weight in town_model(Recipe(), 0).state_dict().items():
         here, kept = weight.half(), first.state_dict()[name].half()
-        if name == "wpe.weight":  # sines and cosines: processors round their last digit differently
-            assert ((here.view(torch.int16) - kept.view(torch.int16)).abs() <= 1).all()
+        if name == "wpe.weight":  # 0.07 · sine: processors differ in float32's last digits, so float16 may round over
+            assert (here.float() - kept.float()).abs().max() <= 2**-14  # a step of float16 at 0.07
         else:
             assert torch.equal(here, kept), name
     for name, weight in model.state_dict().items():
