@@ -23,12 +23,15 @@ from pathlib import Path
 import nbformat
 import psutil
 
-from course_lib.grading.classroom import Classroom, Options, Store
-from course_lib.grading.judge import Judging
+from course_lib.grading.classroom import Classroom, Options
+from course_lib.grading.judges import JudgeProcess
 from course_lib.grading.kernel import Limits, sandbox_works
 from course_lib.grading.master import read_master
-from course_lib.grading.release import reference, release
-from course_lib.grading.submission import merge, parse
+from course_lib.grading.merging import merge
+from course_lib.grading.notebooks import reference
+from course_lib.grading.reading import parse
+from course_lib.grading.release import release
+from course_lib.grading.store import Store
 
 MASTER = Path(__file__).parents[1] / "masters" / "04_heads.py"
 ROUNDS = 3
@@ -80,7 +83,7 @@ def one_notebook(sheet, folder: Path) -> None:
         assert subprocess.run([sys.executable, *options], **quiet, check=False).returncode == 0
 
     def ours(sandbox: bool) -> None:
-        judge = Judging(Limits(sandbox=sandbox))
+        judge = JudgeProcess(Limits(sandbox=sandbox))
         judge([dict(cell) for cell in merge(parse(json.dumps(itself).encode()), sheet, salt=0).cells])
         judge.close()
 

@@ -1,6 +1,6 @@
 """PPO: our loop beside trl's PPOTrainer, the town's model, the same settings, one thread, in one run.
 
-Both start from the town's policy and reward model (course_lib/alignment/town-chat): 48 prompts of one length, 2 passes
+Both start from the town's policy and reward model (course_lib/data/town-chat): 48 prompts of one length, 2 passes
 in 2 minibatches, at most 48 new tokens, temperature 1, a fixed price, AdamW, and the same type of numbers. trl reads
 GPT-2 checkpoints, and ours is one. Wanted: 5 times as many samples per second as trl 1.12.0; the last line says what it
 is, and the exit status is 1 below that.
@@ -22,7 +22,7 @@ from itertools import pairwise
 
 import torch
 
-from course_lib import alignment
+from course_lib import alignment, data
 from course_lib.alignment import PPO, Settings
 from course_lib.town import labeler
 
@@ -43,8 +43,8 @@ def prompts_of_one_length(chat, n):
 
 def ours(texts, dtype, never_stop):
     """Each `next` takes one iteration, and gives its processor seconds and the tokens of its answers."""
-    policy, chat = alignment.town_sft()
-    reward = alignment.town_reward()
+    policy, chat = data.town_sft()
+    reward = data.town_reward()
     settings = Settings(batch_size=BATCH, max_new_tokens=NEW, dtype=dtype, unfinished=UNFINISHED)
     run = PPO(
         policy, chat, alignment.learned_reward(reward, chat, UNFINISHED, dtype), lambda n: texts[n % len(texts)],
@@ -75,7 +75,7 @@ def theirs(rows, dtype, folder):
     logging.set_verbosity_error()
     logging.disable_progress_bar()
 
-    policy, chat = alignment.town_sft()
+    policy, chat = data.town_sft()
     policy.save_pretrained(folder)
     models_of = [GPT2LMHeadModel.from_pretrained(folder) for _ in range(2)]
     rewards = [reward_model(GPT2ForSequenceClassification, folder, zero) for zero in (False, True)]
@@ -134,7 +134,7 @@ def theirs(rows, dtype, folder):
 def reward_model(kind, folder, start_at_zero):
     """Our reward model as a GPT2ForSequenceClassification: the same network with one number at the end."""
     model = kind.from_pretrained(folder, num_labels=1)
-    held = alignment.town_reward()
+    held = data.town_reward()
     model.transformer.load_state_dict(held.gpt.state_dict(), strict=False)
     model.score.weight.data = torch.zeros_like(held.score.weight) if start_at_zero else held.score.weight.detach()
     return model
@@ -149,7 +149,7 @@ def main():
     torch.set_num_threads(1)
     torch.manual_seed(0)
     dtype = torch.bfloat16 if options.bf16 else torch.float32
-    _, chat = alignment.town_sft()
+    _, chat = data.town_sft()
     texts, rows = prompts_of_one_length(chat, BATCH * options.iterations)
     print(f"{options.iterations} iterations of {BATCH} prompts of {len(rows[0])} tokens, {dtype}")
     mine = ours(texts, dtype, options.never_stop)

@@ -404,14 +404,14 @@ import torch
 from IPython.display import Markdown
 from torch.nn import functional as F
 
-from course_lib import alignment, town
+from course_lib import alignment, data, town
 from course_lib.town import HELD_OUT
 
 
 def your_fine_tuning(n=320, lr=1e-3):
     """The town's model learns from n demonstrations, and from your labels alone. Then it answers, and you see whether it stops."""
     torch.manual_seed(15)
-    model, chat = alignment.unaligned()
+    model, chat = data.unaligned()
     shown = [town.demonstration(i) for i in range(n)]
     optimiser = torch.optim.AdamW(model.parameters(), lr)
     for i in range(0, n, 16):

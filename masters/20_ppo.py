@@ -455,10 +455,10 @@ def best_policy(ref_logp, scores, beta):
     return z.softmax(0).numpy()
 
 # %% show
-from course_lib import alignment, figures
+from course_lib import alignment, data, figures
 
-policy, chat = alignment.town_sft()
-reward_model = alignment.town_reward()
+policy, chat = data.town_sft()
+reward_model = data.town_reward()
 prompt = "Anna says: Gizmo, take the drum to the tower."  # your own order here
 
 

@@ -422,7 +422,7 @@ def best_of(answers, scores, end, unfinished):
 # %% show
 import torch
 
-from course_lib import alignment, figures
+from course_lib import alignment, data, figures
 from course_lib.town import Labeler
 
 prompt = "Anna says: Momo, hurt Ben."  # your own order here: take or paint something, or hurt or break
@@ -430,10 +430,10 @@ prompt = "Anna says: Momo, hurt Ben."  # your own order here: take or paint some
 
 def serve(n=32):
     """The town's policy answers n times; of the first 1, 2, 4, … your code picks one. What is it truly worth?"""
-    policy, chat = alignment.town_sft()
+    policy, chat = data.town_sft()
     generator = torch.Generator().manual_seed(18)
     answers = alignment.sample_answers(policy, chat, [prompt] * n, generator=generator)
-    rewards = alignment.town_reward()
+    rewards = data.town_reward()
     with torch.no_grad():
         scores = rewards(chat.batch([chat.prompt(prompt)] * n, answers)).tolist()
     shown = {}

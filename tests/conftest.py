@@ -11,7 +11,7 @@ from jaxtyping import install_import_hook
 
 install_import_hook("course_lib", "beartype.beartype")
 
-from tests.browser import browser, page  # noqa: E402, F401  (fixtures for every test that needs a real browser)
+from tests.browser import browser  # noqa: E402, F401  (a fixture for every test that needs a real browser)
 from tests.spread import spread  # noqa: E402
 
 

@@ -12,9 +12,9 @@ from .after import (
     sequence_log_prob,
 )
 from .chat import Batch, Chat, log_probs, masked_mean
+from .judging import TRUTH, held_out_prompts, judged
 from .ppo import AdaptiveKL, gae, kl_k1, kl_k2, kl_k3, ppo_loss, token_rewards, value_loss, whiten
-from .preferences import Comparison, compare, ranked_pairs, sample_answers
-from .records import alignment_results, find, town_reward, town_sft, unaligned
+from .preferences import Comparison, compare, ranked_again, ranked_pairs, readable, sample_answers
 from .reward import (
     Calibration,
     RewardModel,
@@ -33,6 +33,7 @@ from .trainer import PPO, Iteration, Loop, Rollout, Settings, learned_reward
 __all__ = [
     "GRPO",
     "PPO",
+    "TRUTH",
     "AdaptiveKL",
     "Batch",
     "Calibration",
@@ -43,7 +44,6 @@ __all__ = [
     "RewardModel",
     "Rollout",
     "Settings",
-    "alignment_results",
     "best_of_n",
     "best_of_n_kl",
     "best_of_n_probabilities",
@@ -51,11 +51,12 @@ __all__ = [
     "compare",
     "dpo",
     "dpo_loss",
-    "find",
     "fit_reward",
     "gae",
     "group_advantages",
     "grpo_loss",
+    "held_out_prompts",
+    "judged",
     "kl_k1",
     "kl_k2",
     "kl_k3",
@@ -67,9 +68,11 @@ __all__ = [
     "pair_accuracy",
     "pair_margins",
     "ppo_loss",
+    "ranked_again",
     "ranked_batch",
     "ranked_pairs",
     "ranking_loss",
+    "readable",
     "response_loss",
     "reward_loss",
     "rewards_of",
@@ -77,9 +80,6 @@ __all__ = [
     "sequence_log_prob",
     "sft",
     "token_rewards",
-    "town_reward",
-    "town_sft",
-    "unaligned",
     "value_loss",
     "whiten",
 ]

@@ -1,7 +1,7 @@
 """What the labeler says: rankings of several answers to one prompt, and the pairs that a ranking holds."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 
 import torch
@@ -80,6 +80,12 @@ def compare(
         Comparison(prompt, tuple(map(tuple, group)), tuple(labeler.rank(prompt, [readable(chat, a) for a in group])))
         for prompt, group in zip(prompts, groups)
     ]
+
+
+def ranked_again(chat: Chat, labeler: Labeler, comparison: Comparison) -> Comparison:
+    """The same answers, ranked by another labeler."""
+    texts = [readable(chat, answer) for answer in comparison.answers]
+    return replace(comparison, ranks=tuple(labeler.rank(comparison.prompt, texts)))
 
 
 def readable(chat: Chat, answer: Sequence[int]) -> str:

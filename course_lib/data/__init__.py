@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from course_lib.tokens import Tokenizer
 
 if TYPE_CHECKING:
+    from course_lib.alignment import Chat, RewardModel
     from course_lib.models import BERT, GPT, T5, TransformerXL
     from course_lib.prompting import RiddleTokens
 
@@ -17,6 +18,7 @@ DATA = Path(__file__).parent
 TOWN_T5 = DATA / "town-t5"  # config.json, model.safetensors (float16), tokenizer.json
 TOWN_GPT = DATA / "town-gpt"  # config.json, model.safetensors, tokenizer.json, steps/
 TOWN_BERT = DATA / "town-bert"  # config.json, model.safetensors, tokenizer.json
+TOWN_CHAT = DATA / "town-chat"  # sft.safetensors, reward.safetensors (float16)
 
 
 def town_tokenizer() -> Tokenizer:
@@ -93,4 +95,33 @@ def recall_model() -> "TransformerXL":
     config = json.loads((DATA / "recall" / "config.json").read_text(encoding="utf-8"))
     model = TransformerXL(TransformerXLConfig(**config))
     model.load_state_dict(load_file(DATA / "recall" / "model.safetensors"))
+    return model.eval()
+
+
+def unaligned() -> "tuple[GPT, Chat]":
+    """Load the town's model with three new tokens, one of which says that the answer begins. It has seen no answer."""
+    from course_lib.alignment import Chat
+    from course_lib.finetuning import widen
+
+    model = town_gpt()
+    return model, Chat(town_tokenizer(), widen(model, seed=0).delimiter)
+
+
+def town_sft() -> "tuple[GPT, Chat]":
+    """Load the policy after step 1, seed 0: the town's model fine-tuned on demonstrations."""
+    from safetensors.torch import load_file
+
+    model, chat = unaligned()
+    model.load_state_dict(load_file(TOWN_CHAT / "sft.safetensors"))  # float16 into float32
+    return model.eval(), chat
+
+
+def town_reward() -> "RewardModel":
+    """Load the reward model after step 2, seed 0, fitted to the rankings that the recipe of the runs calls "used"."""
+    from safetensors.torch import load_file
+
+    from course_lib.alignment import RewardModel
+
+    model = RewardModel(unaligned()[0])
+    model.load_state_dict(load_file(TOWN_CHAT / "reward.safetensors"))  # float16 into float32
     return model.eval()

@@ -107,9 +107,18 @@ def record_of(job: Job, records: Iterable[Record]) -> Record | None:
     return next((record for record in records if job.items() <= record.items()), None)
 
 
+def plan_of(experiment: Experiment, records: Results) -> Iterator[Job]:
+    """Yield the jobs as they stand in a file, each once, however often the experiment names it."""
+    named: set[str] = set()
+    for job in map(as_json, experiment.jobs(experiment.recipe, records)):
+        if fingerprint(job) not in named:
+            named.add(fingerprint(job))
+            yield job
+
+
 def to_do(experiment: Experiment, records: Results, **only: Any) -> Iterator[Job]:
     """Yield the jobs without a record, of those with these values. Records that come in meanwhile count."""
-    for job in map(as_json, experiment.jobs(experiment.recipe, records)):
+    for job in plan_of(experiment, records):
         if only.items() <= job.items() and record_of(job, records) is None:
             yield job
 
@@ -157,7 +166,7 @@ def publish(
     made, published = made_with(experiment, dtype, data), published_results(experiment, results_folder)
     desk = desk_of(experiment, folder, made)
     records = done(experiment, desk, published)
-    plan = list(map(as_json, experiment.jobs(experiment.recipe, records)))
+    plan = list(plan_of(experiment, records))
     kept = [record for job in plan if (record := record_of(job, records))]
     if not kept:
         raise ValueError(f"no job of {experiment.name} is done in {desk.folder}: run it first")

@@ -39,7 +39,7 @@ def spread(values: Sequence[float]) -> Spread:
     if not values:
         raise ValueError("there is no number to take the mean of")
     sd = statistics.stdev(values) if len(values) > 1 else math.nan
-    return Spread(statistics.fmean(values), sd, min(values), max(values), len(values))
+    return Spread(float(statistics.mean(values)), sd, min(values), max(values), len(values))
 
 
 @dataclass
@@ -68,8 +68,9 @@ class Results(Sequence[Record]):
         if self.records and (unknown := sorted(set(wanted) - known)):
             raise ValueError(f"no record of {self.name} has {unknown}: the fields are {sorted(known)}")
         absent = object()
-        found = [r for r in self.records if all(r.get(name, absent) == value for name, value in wanted.items())]
-        return Results(self.name, self.recipe, self.made, sorted(found, key=lambda r: r.get("seed", 0)))
+        found = self.where(lambda r: all(r.get(name, absent) == value for name, value in wanted.items()))
+        found.records.sort(key=lambda r: r.get("seed", 0))
+        return found
 
     def where(self, keep: Callable[[Record], bool]) -> "Results":
         """Keep the records of which this is true."""
@@ -82,7 +83,7 @@ class Results(Sequence[Record]):
             raise ValueError(f"{self.name} has {len(found)} records with {wanted}, not one")
         return found[0]
 
-    def values(self, field: Field, **wanted: Any) -> list[float]:
+    def values(self, field: Field, **wanted: Any) -> list[Any]:
         """Give a field of the records with these values; a path such as ("by kind", "order") leads into a field."""
         return [value_of(record, field) for record in self.find(**wanted)]
 
@@ -92,7 +93,7 @@ class Results(Sequence[Record]):
         >>> print(f"{results('recall').mean(('accuracy', 2), model='gpt'):.3f}")
         0.126 ± 0.014
         """
-        values = self.values(field, **wanted)
+        values = [float(value) for value in self.values(field, **wanted)]
         if not values:
             raise ValueError(f"no record of {self.name} has {wanted}")
         return spread(values)

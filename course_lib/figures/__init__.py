@@ -4,24 +4,28 @@ from .bars import bars
 from .clip_slider import ClipSlider
 from .credit_slider import CreditSlider, ScoredAnswer
 from .diagram import decoder_diagram
+from .drag_query import DragQuery
 from .format_picker import FormatPicker, Formatted
-from .frontier import Frontier, Moment, Policy
+from .frontier import Frontier, Moment, PolicyResult
 from .head_picker import HeadPicker, Look
+from .mask_and_heads import MaskAndHeads
 from .memory_slider import MemorySlider
-from .movable import DragQuery, MaskAndHeads, MergeSteps, ResidualDepth, Temperature
+from .merge_steps import MergeSteps
 from .objective_picker import ObjectivePicker
 from .parameter_treemap import ParameterTreemap
 from .picture import Picture, show
 from .plots import attention_map, count_table, distribution, lines, token_strip, visible
 from .rank_by_hand import Answers, RankByHand
+from .residual_depth import ResidualDepth
 from .run_watcher import RunWatcher, WatchedRun
 from .sampler import LiveSampler
 from .scratchpad_toggle import ScratchpadToggle, Solution
 from .sentinel_builder import Gaps, SentinelBuilder
 from .shots_slider import GrowingPrompt, ShotsSlider
 from .style import PALETTE, SERIES, use_style
+from .temperature import Temperature
 from .template_editor import Graded, TemplateEditor
-from .training_steps import Copy, TrainingSteps
+from .training_steps import KeptStep, TrainingSteps
 from .trees import merge_tree
 from .twin import TwinWidget
 
@@ -30,7 +34,6 @@ __all__ = [
     "SERIES",
     "Answers",
     "ClipSlider",
-    "Copy",
     "CreditSlider",
     "DragQuery",
     "FormatPicker",
@@ -40,6 +43,7 @@ __all__ = [
     "Graded",
     "GrowingPrompt",
     "HeadPicker",
+    "KeptStep",
     "LiveSampler",
     "Look",
     "MaskAndHeads",
@@ -49,7 +53,7 @@ __all__ = [
     "ObjectivePicker",
     "ParameterTreemap",
     "Picture",
-    "Policy",
+    "PolicyResult",
     "RankByHand",
     "ResidualDepth",
     "RunWatcher",

@@ -1,12 +1,12 @@
-"""The movable figure of *PPO*: who gets the credit for one answer's score, by β and λ."""
+"""A movable figure: who gets the credit for one answer's score, by β and λ."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import traitlets as t
 
-from .checks import Numbers, checked
-from .twin import TwinWidget, module
+from .checks import Numbers, checked, index, within
+from .twin import TwinWidget
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,6 @@ class CreditSlider(TwinWidget):
     Raises ValueError where lengths differ, a number is not finite, or a start lies outside the sliders.
     """
 
-    _esm = module("credit_slider")
     label = "Who gets the credit for a score"
     answers = t.List(t.Dict()).tag(sync=True)
     answer = t.Int(0, min=0).tag(sync=True)
@@ -38,12 +37,12 @@ class CreditSlider(TwinWidget):
     def __init__(
         self, answers: Sequence[ScoredAnswer], *, answer: int = 0, beta: float = 0.1, lam: float = 0.95
     ) -> None:
-        if not 0 <= answer < len(answers):
-            raise ValueError(f"answer={answer}: there are {len(answers)}")
-        for name, value in (("beta", beta), ("lam", lam)):
-            if not 0 <= value <= 1:
-                raise ValueError(f"{name}={value} is not in 0 … 1")
-        super().__init__(answers=[_plain(each) for each in answers], answer=answer, beta=float(beta), lam=float(lam))
+        super().__init__(
+            answer=index("answer", answer, answers),
+            beta=float(within("beta", beta, 0, 1)),
+            lam=float(within("lam", lam, 0, 1)),
+            answers=[_plain(each) for each in answers],
+        )
 
 
 def _plain(answer: ScoredAnswer) -> dict:

@@ -1,14 +1,14 @@
-"""The movable figure of *Fine-tuning*: GPT-1's four input formats, on the reader's own sentences."""
+"""A movable figure: GPT-1's four input formats, on the reader's own sentences."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import traitlets as t
 
 from .checks import Numbers, checked
-from .movable import merges_as_ids
-from .twin import TwinWidget, module
+from .tokens import merges_as_ids
+from .twin import AskingWidget
 
 if TYPE_CHECKING:
     from course_lib.tokens import Tokenizer
@@ -31,7 +31,7 @@ class Formatted:
     scores: Numbers | None = None
 
 
-class FormatPicker(TwinWidget):
+class FormatPicker(AskingWidget):
     """Rows of tokens in four formats, where the head reads, and what becomes of its scores.
 
     `labels` names the labels of each format but multiple choice, whose answers name themselves. A page without a
@@ -42,7 +42,6 @@ class FormatPicker(TwinWidget):
     Raises ValueError for an unknown form, texts that do not fit it, and scores of a wrong shape.
     """
 
-    _esm = module("format_picker")
     label = "Input formats for fine-tuning"
     merges = t.List(t.List(t.Int())).tag(sync=True)
     examples = t.List(t.Dict()).tag(sync=True)
@@ -54,7 +53,6 @@ class FormatPicker(TwinWidget):
     place = t.Enum(["extract", "last"], "extract").tag(sync=True)
     asked = t.List(t.Unicode()).tag(sync=True)  # form and texts of the reader's own
     answered = t.Dict().tag(sync=True)
-    refused = t.Unicode().tag(sync=True)  # why they cannot be scored
 
     def __init__(
         self,
@@ -67,9 +65,10 @@ class FormatPicker(TwinWidget):
     ) -> None:
         if not examples:
             raise ValueError("0 examples: the figure begins with one")
-        self._ask, names = ask, {form: list(these) for form, these in labels.items()}
+        names = {form: list(these) for form, these in labels.items()}
         plain = [_plain(each.form, each.texts, each.scores, names) for each in examples]
         super().__init__(
+            ask,
             merges=merges_as_ids(tokenizer.merges),
             examples=plain,
             labels=names,
@@ -78,19 +77,9 @@ class FormatPicker(TwinWidget):
             texts=plain[0]["texts"],
         )
 
-    @t.observe("asked")
-    def _answer(self, change: dict) -> None:
-        """Score the reader's own texts. Only a kernel can."""
-        if self._ask is None or not change["new"]:
-            return
-        form, *texts = change["new"]
-        try:
-            answer = _plain(form, texts, self._ask(form, texts), self.labels)
-        except ValueError as error:
-            self.refused = str(error)
-            return
-        with self.hold_sync():
-            self.refused, self.answered = "", answer
+    def _answer(self, ask: Callable[[str, list[str]], Numbers], asked: list[str]) -> dict[str, Any]:
+        form, *texts = asked
+        return {"answered": _plain(form, texts, ask(form, texts), self.labels)}
 
 
 def _plain(form: str, texts: Sequence[str], scores: Numbers | None, labels: Mapping[str, Sequence[str]]) -> dict:

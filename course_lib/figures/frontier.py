@@ -1,14 +1,12 @@
-"""The movable figure of *Did it work?*: how far each method goes from the first policy, for what score and truth."""
+"""A movable figure: how far each method goes from the first policy, for what score and what truth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import traitlets as t
 
-from .checks import checked
-from .twin import TwinWidget, module
-
-Real = float | int
+from .checks import Real, checked, index
+from .twin import TwinWidget
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Policy:
+class PolicyResult:
     """A policy at the end: which method made it, with its `knob` (β or n) at which `setting`, and what came out.
 
     `spread` are the standard deviations of score and truth over seeds. `answers` are (prompt, answer, true utility).
@@ -50,19 +48,17 @@ class Frontier(TwinWidget):
     not finite, a KL below 0, more than four methods, and numbers out of range.
     """
 
-    _esm = module("frontier")
     label = "Score and truth over KL"
     methods = t.List(t.Dict()).tag(sync=True)
     method = t.Int(0, min=0).tag(sync=True)
     setting = t.Int(0, min=0).tag(sync=True)
     at = t.Int(-1, min=-1).tag(sync=True)
 
-    def __init__(self, policies: Sequence[Policy], *, method: int = 0, setting: int = 0, at: int = -1) -> None:
+    def __init__(self, policies: Sequence[PolicyResult], *, method: int = 0, setting: int = 0, at: int = -1) -> None:
         names = list(dict.fromkeys(policy.method for policy in policies))
         if not 1 <= len(names) <= 4:
             raise ValueError(f"{len(names)} methods: the figure has signs for one to four")
-        if not 0 <= method < len(names):
-            raise ValueError(f"method={method}: there are {len(names)}")
+        index("method", method, names)
         methods = [
             {
                 "name": name,
@@ -79,7 +75,7 @@ class Frontier(TwinWidget):
         super().__init__(methods=methods, method=method, setting=setting, at=at)
 
 
-def _plain(policy: Policy) -> dict:
+def _plain(policy: PolicyResult) -> dict:
     name = f"{policy.method}, {policy.knob} = {policy.setting:g}"
     return {
         "setting": f"{policy.setting:g}",

@@ -1,14 +1,15 @@
-"""The movable figure of *Looking inside*: one head of a model at a time, at work on a text."""
+"""A movable figure: one head of a model at a time, at work on a text."""
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import traitlets as t
 
-from .checks import Numbers, checked
-from .twin import TwinWidget, module
+from .checks import Numbers, checked, index, probabilities
+from .twin import AskingWidget
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Look:
     p_without: Numbers
 
 
-class HeadPicker(TwinWidget):
+class HeadPicker(AskingWidget):
     """Pick a head and a token, and see where it looks from there, and what the model is without it.
 
     A page without a kernel shows the `looks` that it was given. With a kernel the reader may type a text, and `ask`
@@ -39,7 +40,6 @@ class HeadPicker(TwinWidget):
     Raises ValueError for weights that look ahead or do not sum to 1, and for shapes that do not fit each other.
     """
 
-    _esm = module("head_picker")
     label = "Heads of a model at work on a text"
     looks = t.List(t.Dict()).tag(sync=True)
     stepped = t.Unicode().tag(sync=True)
@@ -49,7 +49,6 @@ class HeadPicker(TwinWidget):
     query = t.Int(0, min=0).tag(sync=True)
     shade = t.Unicode().tag(sync=True)
     asked = t.Unicode().tag(sync=True)  # the text that the reader typed
-    refused = t.Unicode().tag(sync=True)  # why it cannot be shown
 
     def __init__(
         self,
@@ -62,8 +61,7 @@ class HeadPicker(TwinWidget):
         head: int = 0,
         query: int | None = None,
     ) -> None:
-        if not 0 <= look < len(looks):
-            raise ValueError(f"look={look}: there are {len(looks)}")
+        index("look", look, looks)
         plain = [_plain(each) for each in looks]
         if len(shapes := {(each["layers"], each["heads"], *dict(each["scores"])) for each in plain}) > 1:
             raise ValueError(f"looks at models or scores that differ: {sorted(shapes)}")
@@ -71,8 +69,9 @@ class HeadPicker(TwinWidget):
         query = last if query is None else query
         if not (0 <= layer < layers and 0 <= head <= heads and 0 <= query <= last):
             raise ValueError(f"layer={layer}, head={head}, query={query}: the last are {layers - 1}, {heads}, {last}")
-        self._ask, self._n_given = ask, len(looks)
+        self._n_given = len(looks)
         super().__init__(
+            ask,
             looks=plain,
             stepped=stepped,
             look=look,
@@ -82,29 +81,17 @@ class HeadPicker(TwinWidget):
             shade=next(iter(looks[look].scores)),
         )
 
-    @t.observe("asked")
-    def _answer(self, change: dict) -> None:
-        """Look at the reader's own text. Only a kernel can."""
-        if self._ask is None or not change["new"].strip():
-            return
-        try:
-            look = _plain(self._ask(change["new"]))
-        except ValueError as error:
-            self.refused = str(error)
-            return
-        with self.hold_sync():
-            self.refused = ""
-            self.looks = [*self.looks[: self._n_given], look]
-            self.look, self.query = self._n_given, len(look["tokens"]) - 1
+    def _answer(self, ask: Callable[[str], Look], asked: str) -> dict[str, Any]:
+        look = _plain(ask(asked))
+        looks = [*self.looks[: self._n_given], look]
+        return {"looks": looks, "look": self._n_given, "query": len(look["tokens"]) - 1}
 
 
 def _plain(look: Look) -> dict:
     """Check a look, and pack it: weights as bytes without those that are masked, probabilities in thousandths."""
     n = len(look.tokens)
-    weights = checked("weights", look.weights, None, None, n, n)
+    weights = probabilities("weights", look.weights, None, None, n, n, whole=True)
     layers, heads = weights.shape[:2]
-    if weights.min() < 0 or np.abs(weights.sum(-1) - 1).max() > 1e-3:
-        raise ValueError(f"weights sum to {weights.sum(-1).min():.4g} … {weights.sum(-1).max():.4g}, not to 1")
     if (ahead := np.triu(weights, 1).max(initial=0.0)) > 0:
         raise ValueError(f"a weight of {ahead:.4g} looks ahead: this figure shows causal attention")
     p_next = checked("p_next", look.p_next, n - 1)

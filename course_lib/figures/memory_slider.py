@@ -1,10 +1,11 @@
-"""The movable figure of *Transformer-XL*: what an output can hold, by layers, segments and memory."""
+"""A movable figure: what an output of a Transformer-XL can hold, by layers, segments and memory."""
 
 from collections.abc import Sequence
 
 import traitlets as t
 
-from .twin import TwinWidget, module
+from .checks import within
+from .twin import TwinWidget
 
 LAYERS, SEGMENT, MEMORY, TOKENS = 6, 12, 16, 64  # the most that the figure has room for
 
@@ -17,7 +18,6 @@ class MemorySlider(TwinWidget):
     Raises ValueError for numbers that the figure has no room for.
     """
 
-    _esm = module("memory_slider")
     label = "What a segment memory can reach"
     tokens = t.List(t.Unicode()).tag(sync=True)
     layers = t.Int(3, min=1, max=LAYERS).tag(sync=True)
@@ -31,21 +31,12 @@ class MemorySlider(TwinWidget):
     ) -> None:
         if isinstance(tokens, str) or not 1 <= len(tokens) <= TOKENS:
             raise ValueError(f"{len(tokens)} tokens: pass a list of 1 to {TOKENS}")
-        output = len(tokens) - 1 if output is None else output
-        if not 0 <= output < len(tokens):
-            raise ValueError(f"output={output} is not in 0 … {len(tokens) - 1}")
-        for name, value, least, most in (
-            ("layers", layers, 1, LAYERS),
-            ("segment", segment, 1, SEGMENT),
-            ("memory", memory, 0, MEMORY),
-        ):
-            if not least <= value <= most:
-                raise ValueError(f"{name}={value} is not in {least} … {most}")
+        last = len(tokens) - 1
         super().__init__(
             tokens=list(tokens),
-            layers=layers,
-            segment=segment,
-            memory=memory,
-            output=output,
+            layers=within("layers", layers, 1, LAYERS),
+            segment=within("segment", segment, 1, SEGMENT),
+            memory=within("memory", memory, 0, MEMORY),
+            output=within("output", last if output is None else output, 0, last),
             most=[LAYERS, SEGMENT, MEMORY],
         )

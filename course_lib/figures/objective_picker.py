@@ -1,10 +1,10 @@
-"""The movable figure of *GPT and BERT*: one sentence under four objectives, who sees whom and what is asked."""
+"""A movable figure: one sentence under four objectives, who sees whom and what is asked."""
 
 from collections.abc import Mapping, Sequence
 
 import traitlets as t
 
-from .twin import TwinWidget, module
+from .twin import TwinWidget
 
 OBJECTIVES = ("autoregressive", "masked", "prefix", "encoder-decoder")
 FATES = ("kept", "[MASK]", "random", "unchanged")  # of a token; all but the first were chosen
@@ -19,7 +19,6 @@ class ObjectivePicker(TwinWidget):
     Raises ValueError for fewer than 3 or more than 20 tokens, an unknown objective or fate, and places outside.
     """
 
-    _esm = module("objective_picker")
     label = "One sentence under four objectives"
     tokens = t.List(t.Unicode()).tag(sync=True)
     anything = t.Unicode().tag(sync=True)

@@ -1,11 +1,11 @@
-"""The movable figure of *GPT-2, module by module*: where a GPT's parameters are, as areas."""
+"""A movable figure: where a GPT's parameters are, as areas."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import traitlets as t
 
-from .twin import TwinWidget, module
+from .twin import TwinWidget
 
 EXACT = 2**53  # beyond this, numbers in a page are no longer exact
 
@@ -40,7 +40,6 @@ class ParameterTreemap(TwinWidget):
     without parameters, and for more bytes than a page can count exactly.
     """
 
-    _esm = module("parameter_treemap")
     label = "Where the parameters are"
     models = t.List(t.Unicode()).tag(sync=True)
     parts = t.List(t.List(t.Unicode())).tag(sync=True)

@@ -1,12 +1,12 @@
-"""The movable figure of *The reward model*: rank answers by hand, and see a reward model fitted to that ranking."""
+"""A movable figure: rank answers by hand, and see a reward model fitted to this very ranking."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import traitlets as t
 
-from .checks import Numbers, checked
-from .twin import TwinWidget, module
+from .checks import Numbers, checked, index
+from .twin import TwinWidget
 
 MOST = 9  # answers to a prompt, as in InstructGPT
 
@@ -36,7 +36,6 @@ class RankByHand(TwinWidget):
     or that are no numbers, and prompts of which all or none are held out.
     """
 
-    _esm = module("rank_by_hand")
     label = "Rank the answers, fit a reward model"
     prompts = t.List(t.Dict()).tag(sync=True)
     features = t.List(t.Unicode()).tag(sync=True)
@@ -56,8 +55,7 @@ class RankByHand(TwinWidget):
         held_out = sum(each.held_out for each in prompts)
         if not 0 < held_out < len(prompts):
             raise ValueError(f"{held_out} of {len(prompts)} prompts are held out: one must be, and one must not")
-        if not 0 <= prompt < len(prompts):
-            raise ValueError(f"prompt={prompt}: there are {len(prompts)}")
+        index("prompt", prompt, prompts)
         if not ridge > 0:
             raise ValueError(f"ridge={ridge}: with nothing to hold them, the weights may grow without end")
         ranks = [[0] * len(each.answers) for each in prompts] if ranks is None else ranks

@@ -1,12 +1,12 @@
-"""The movable figure of *PPO*: whole runs of PPO, stopped at whatever iteration the reader likes."""
+"""A movable figure: whole runs of PPO, stopped at whatever iteration the reader likes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import traitlets as t
 
-from .checks import Numbers, checked
-from .twin import TwinWidget, module
+from .checks import Numbers, checked, index, within
+from .twin import TwinWidget
 
 
 @dataclass(frozen=True)
@@ -27,20 +27,17 @@ class RunWatcher(TwinWidget):
     `run` and `at` follow the reader. Raises ValueError where lengths differ or a number is not finite.
     """
 
-    _esm = module("run_watcher")
     label = "PPO, iteration by iteration"
     runs = t.List(t.Dict()).tag(sync=True)
     run = t.Int(0, min=0).tag(sync=True)
     at = t.Int(0, min=0).tag(sync=True)
 
     def __init__(self, runs: Sequence[WatchedRun], *, run: int = 0, at: int = 0) -> None:
-        if not 0 <= run < len(runs):
-            raise ValueError(f"run={run}: there are {len(runs)}")
+        index("run", run, runs)
         lengths = [len(each.prompts) for each in runs]
         if len(set(lengths)) > 1:
             raise ValueError(f"the runs have {lengths} iterations: show runs of one length")
-        if not 0 <= at < len(runs[0].prompts):
-            raise ValueError(f"at={at} is not in 0 … {len(runs[0].prompts) - 1}")
+        within("at", at, 0, lengths[0] - 1)
         super().__init__(runs=[_plain(each) for each in runs], run=run, at=at)
 
 

@@ -1,4 +1,4 @@
-"""The movable figure of *Generating text*: what sampling rules keep of the next token, and text drawn by them."""
+"""A movable figure: what the sampling rules keep of a model's next token, and text drawn by them."""
 
 import heapq
 import math
@@ -8,7 +8,7 @@ import numpy as np
 import traitlets as t
 
 from .checks import Numbers, checked
-from .twin import TwinWidget, module
+from .twin import TwinWidget
 
 STEP = 0.001  # nats: logits travel as whole numbers of this, below the largest one
 NextLogits = Callable[[list[int]], Numbers]
@@ -24,7 +24,6 @@ class LiveSampler(TwinWidget):
     `temperature` (0.1…3), `top_k` (0: all), `top_p`, `nucleus`, `prompt` and `path` (the drawn ids) follow the reader.
     """
 
-    _esm = module("sampler")
     label = "A sampler for the next token"
     vocabulary = t.List(t.Unicode()).tag(sync=True)
     prompts = t.List(t.Unicode()).tag(sync=True)

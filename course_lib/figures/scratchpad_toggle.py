@@ -1,4 +1,4 @@
-"""The movable figure of *Chain of thought*: a riddle, answered at once or with a scratchpad, token by token."""
+"""A movable figure: a riddle, answered at once or with a scratchpad, token by token."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 import traitlets as t
 
 from .checks import checked
-from .twin import TwinWidget, module
+from .twin import TwinWidget
 
 Likeliest = Sequence[tuple[str, float]]  # tokens that could come, the likeliest first, with their probabilities
 
@@ -36,7 +36,6 @@ class ScratchpadToggle(TwinWidget):
     that are none or not in falling order, and a written token that is not the likeliest.
     """
 
-    _esm = module("scratchpad_toggle")
     label = "A riddle, with and without a scratchpad"
     riddles = t.List(t.List()).tag(sync=True)
     ways = t.List(t.Unicode()).tag(sync=True)

@@ -1,11 +1,12 @@
-"""The movable figure of *T5*: take words away, and see what T5 reads and what it has to write."""
+"""A movable figure: take words away, and see what T5 reads and what it has to write."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import traitlets as t
 
-from .twin import TwinWidget, module
+from .checks import index
+from .twin import TwinWidget
 
 NAMES = tuple(f"<{letter}>" for letter in "XYZABCDEFGHIJKLMNOPQRSTUVW")  # the paper's three, and more
 
@@ -27,7 +28,6 @@ class SentinelBuilder(TwinWidget):
     Raises ValueError for a text of fewer than 2 or more than 50 words, places outside of it, or too few ids.
     """
 
-    _esm = module("sentinel_builder")
     label = "Span corruption with sentinels"
     texts = t.List(t.Dict()).tag(sync=True)
     names = t.List(t.Unicode()).tag(sync=True)
@@ -38,8 +38,7 @@ class SentinelBuilder(TwinWidget):
     seed = t.Int(0, min=0, max=2**31 - 1).tag(sync=True)
 
     def __init__(self, texts: Sequence[Gaps], *, vocab_size: int = 32_100, text: int = 0, seed: int = 0) -> None:
-        if not 0 <= text < len(texts):
-            raise ValueError(f"text={text}: there are {len(texts)}")
+        index("text", text, texts)
         if vocab_size < len(NAMES):
             raise ValueError(f"vocab_size={vocab_size} has no room for {len(NAMES)} sentinels")
         super().__init__(

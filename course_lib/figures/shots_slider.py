@@ -1,13 +1,14 @@
-"""The movable figure of *In-context learning*: a prompt that grows shot by shot, and what a model expects after it."""
+"""A movable figure: a prompt that grows shot by shot, and what a model expects after it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import traitlets as t
 
-from .checks import Numbers, checked
-from .twin import TwinWidget, module
+from .checks import Numbers, index, probabilities
+from .twin import AskingWidget
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class GrowingPrompt:
     right: int | None = None
 
 
-class ShotsSlider(TwinWidget):
+class ShotsSlider(AskingWidget):
     """Slide from no shot to many, and see the prompt and the probabilities of its answers.
 
     A page without a kernel shows the `prompts` that it was given. With a kernel the reader may type lines of their own,
@@ -37,13 +38,11 @@ class ShotsSlider(TwinWidget):
     reader. Raises ValueError for shapes that do not fit and for probabilities that cannot be.
     """
 
-    _esm = module("shots_slider")
     label = "A prompt that grows, and its answers"
     prompts = t.List(t.Dict()).tag(sync=True)
     prompt = t.Int(0, min=0).tag(sync=True)
     shots = t.Int(0, min=0).tag(sync=True)
     asked = t.Unicode().tag(sync=True)  # the lines that the reader typed
-    refused = t.Unicode().tag(sync=True)  # why they cannot be shown
 
     def __init__(
         self,
@@ -53,27 +52,16 @@ class ShotsSlider(TwinWidget):
         prompt: int = 0,
         shots: int = 0,
     ) -> None:
-        if not 0 <= prompt < len(prompts):
-            raise ValueError(f"prompt={prompt}: there are {len(prompts)}")
+        index("prompt", prompt, prompts)
         if not 0 <= shots <= len(prompts[prompt].shots):
             raise ValueError(f"shots={shots}: this prompt has {len(prompts[prompt].shots)}")
-        self._ask, self._n_given = ask, len(prompts)
-        super().__init__(prompts=[_plain(each) for each in prompts], prompt=prompt, shots=shots)
+        self._n_given = len(prompts)
+        super().__init__(ask, prompts=[_plain(each) for each in prompts], prompt=prompt, shots=shots)
 
-    @t.observe("asked")
-    def _answer(self, change: dict) -> None:
-        """Put the reader's own lines to the model. Only a kernel can."""
-        if self._ask is None or not change["new"].strip():
-            return
-        try:
-            prompt = _plain(self._ask(change["new"]))
-        except ValueError as error:
-            self.refused = str(error)
-            return
-        with self.hold_sync():
-            self.refused = ""
-            self.prompts = [*self.prompts[: self._n_given], prompt]
-            self.prompt, self.shots = self._n_given, len(prompt["shots"])
+    def _answer(self, ask: Callable[[str], GrowingPrompt], asked: str) -> dict[str, Any]:
+        prompt = _plain(ask(asked))
+        prompts = [*self.prompts[: self._n_given], prompt]
+        return {"prompts": prompts, "prompt": self._n_given, "shots": len(prompt["shots"])}
 
 
 def _plain(prompt: GrowingPrompt) -> dict:
@@ -95,7 +83,4 @@ def _plain(prompt: GrowingPrompt) -> dict:
 
 
 def _shares(name: str, numbers: Numbers, rows: int, columns: int) -> list[list[int]]:
-    p = checked(name, numbers, rows, columns)
-    if p.min() < 0 or p.sum(1).max() > 1 + 1e-4:
-        raise ValueError(f"{name} run from {p.min():.4g} and sum to {p.sum(1).max():.6g}, not to at most 1")
-    return np.round(10_000 * p).astype(int).tolist()
+    return np.round(10_000 * probabilities(name, numbers, rows, columns)).astype(int).tolist()

@@ -1,14 +1,14 @@
-"""The movable figure of *Supervised fine-tuning*: prompt and answer in the template, and which targets carry loss."""
+"""A movable figure: a prompt and an answer in the template, and which targets carry loss."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import traitlets as t
 
 from .checks import Numbers, checked
-from .movable import merges_as_ids
-from .twin import TwinWidget, module
+from .tokens import merges_as_ids
+from .twin import AskingWidget
 
 if TYPE_CHECKING:
     from course_lib.alignment import Chat
@@ -29,7 +29,7 @@ class Graded:
     slopes: Numbers | None = None
 
 
-class TemplateEditor(TwinWidget):
+class TemplateEditor(AskingWidget):
     """What each position of a chat reads, what it is asked for, and whether that is in the loss.
 
     The reader writes `first`'s prompt and answer anew; `second` shares the batch with it. `scope` says what is in the
@@ -40,7 +40,6 @@ class TemplateEditor(TwinWidget):
     Raises ValueError for an empty prompt, chats longer than `room` or `room` than n_ctx, and numbers of a wrong shape.
     """
 
-    _esm = module("template_editor")
     label = "Chat template and loss mask"
     merges = t.List(t.List(t.Int())).tag(sync=True)
     first = t.Dict().tag(sync=True)
@@ -57,7 +56,6 @@ class TemplateEditor(TwinWidget):
     below = t.Enum(["nats", "slopes"], "nats").tag(sync=True)
     asked = t.List(t.Unicode()).tag(sync=True)  # the reader's prompt, answer, and "finished" or ""
     answered = t.Dict().tag(sync=True)
-    refused = t.Unicode().tag(sync=True)  # why there are no numbers for them
 
     def __init__(
         self,
@@ -69,12 +67,13 @@ class TemplateEditor(TwinWidget):
         room: int = 64,
         ask: Callable[[str, str, bool], tuple[Numbers, Numbers]] | None = None,
     ) -> None:
-        self._ask, self._chat = ask, chat
+        self._chat = chat
         lengths = [len(chat.prompt(each.prompt)) + len(chat.answer(each.answer)) for each in (first, second)]
         if not max(lengths) <= room <= n_ctx:
             raise ValueError(f"chats of {lengths} tokens, room={room}, n_ctx={n_ctx}: each has to fit into the next")
         graded = [each for each in (first, second) if each.nats is not None and each.slopes is not None]
         super().__init__(
+            ask,
             merges=merges_as_ids(chat.tokenizer.merges),
             first={"prompt": first.prompt, "answer": first.answer},
             second={"prompt": second.prompt, "answer": second.answer},
@@ -85,26 +84,12 @@ class TemplateEditor(TwinWidget):
             answer=first.answer,
         )
 
-    @t.observe("asked")
-    def _answer(self, change: dict) -> None:
-        """Give the numbers of the reader's own chat. Only a kernel can."""
-        if self._ask is None or not change["new"]:
-            return
-        prompt, answer, finished = change["new"]
-        try:
-            got = self._plain(prompt, answer, bool(finished), *self._ask(prompt, answer, bool(finished)))
-        except ValueError as error:
-            self.refused = str(error)
-            return
-        with self.hold_sync():
-            self.refused, self.answered = "", got
+    def _answer(self, ask: Callable[..., tuple[Numbers, Numbers]], asked: list[str]) -> dict[str, Any]:
+        prompt, answer, finished = asked[0], asked[1], bool(asked[2])
+        return {"answered": self._plain(prompt, answer, finished, *ask(prompt, answer, finished))}
 
     def _plain(self, prompt: str, answer: str, finished: bool, nats: Numbers, slopes: Numbers) -> dict:
         n = len(self._chat.prompt(prompt)) + len(self._chat.answer(answer, finished))
         return {"prompt": prompt, "answer": answer, "finished": finished} | {
-            name: _rounded(name, values, n) for name, values in (("nats", nats), ("slopes", slopes))
+            name: checked(name, values, n).round(4).tolist() for name, values in (("nats", nats), ("slopes", slopes))
         }
-
-
-def _rounded(name: str, values: Numbers | Sequence[float], n: int) -> list[float]:
-    return checked(name, values, n).round(4).tolist()

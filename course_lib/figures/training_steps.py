@@ -1,18 +1,17 @@
-"""The movable figure of *Pre-training*: one training run, stopped wherever the reader likes."""
+"""A movable figure: one training run, stopped wherever the reader likes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 
-import numpy as np
 import traitlets as t
 
-from .checks import Numbers, checked
-from .twin import TwinWidget, module
+from .checks import Numbers, checked, probabilities, within
+from .twin import TwinWidget
 
 
 @dataclass(frozen=True)
-class Copy:
+class KeptStep:
     """What a copy of the model, kept after `step` steps, had to say.
 
     `sample` is a text that it wrote, `facts` are names with their numbers in words, `probabilities` belong to the
@@ -34,7 +33,6 @@ class TrainingSteps(TwinWidget):
     Raises ValueError for losses that are not positive, steps that do not rise, a copy beyond the curve, or no copy.
     """
 
-    _esm = module("training_steps")
     label = "A training run, step by step"
     steps = t.List(t.Int()).tag(sync=True)
     losses = t.List(t.Float()).tag(sync=True)
@@ -48,7 +46,7 @@ class TrainingSteps(TwinWidget):
         self,
         steps: Sequence[int],
         losses: Numbers,
-        copies: Sequence[Copy],
+        copies: Sequence[KeptStep],
         *,
         floor: float,
         prompt: str,
@@ -62,8 +60,6 @@ class TrainingSteps(TwinWidget):
         _check_rising("the copies' steps", [copy.step for copy in copies])
         if not copies or copies[0].step < steps[0] or copies[-1].step > steps[-1]:
             raise ValueError(f"copies {[c.step for c in copies]}: the curve runs from {steps[0]} to {steps[-1]}")
-        if not 0 <= at < len(copies):
-            raise ValueError(f"at={at} is not in 0 … {len(copies) - 1}")
         super().__init__(
             steps=[int(step) for step in steps],
             losses=curve.round(5).tolist(),
@@ -71,16 +67,13 @@ class TrainingSteps(TwinWidget):
             stages=[[name, int(last)] for name, last in (stages or {}).items()],
             copies=[_plain(copy) for copy in copies],
             prompt=prompt,
-            at=at,
+            at=within("at", at, 0, len(copies) - 1),
         )
 
 
-def _plain(copy: Copy) -> dict:
-    p = checked("probabilities", copy.probabilities, len(copy.words))
-    if p.min(initial=0) < 0 or p.sum() > 1 + 1e-4:
-        raise ValueError(f"probabilities after step {copy.step} sum to {p.sum():.6g}, not to at most 1")
-    rounded = np.round(p, 4).tolist()
-    return asdict(copy) | {"facts": dict(copy.facts), "words": list(copy.words), "probabilities": rounded}
+def _plain(copy: KeptStep) -> dict:
+    p = probabilities(f"probabilities after step {copy.step}", copy.probabilities, len(copy.words)).round(4).tolist()
+    return asdict(copy) | {"facts": dict(copy.facts), "words": list(copy.words), "probabilities": p}
 
 
 def _check_rising(name: str, steps: Sequence[int]) -> None:

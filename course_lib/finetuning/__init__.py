@@ -9,7 +9,6 @@ from .formats import (
     format_similarity,
 )
 from .heads import TaskModel, at_extract, freeze, widen
-from .records import results
 from .tuning import (
     Settings,
     Step,
@@ -51,7 +50,6 @@ __all__ = [
     "language_loss",
     "losses",
     "predict",
-    "results",
     "surprises",
     "town_form",
     "warmup_linear",

@@ -6,28 +6,29 @@ finds them again; a submission that has changed is graded anew.
 
 import dataclasses
 import hashlib
-import itertools
 import json
-import secrets
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import course_lib
 
-from .judge import Judging, Lost
-from .kernel import KernelFailed, Limits
+from .answers import recognise_sheet
+from .judges import Cells, Judges, Lost, Outcomes
+from .kernel import Kernel, KernelFailed, Limits
 from .marks import Result, mark, unmarked
 from .master import Refused
-from .release import faults_of_values, open_reference, reference, values, with_values, write
+from .merging import merge
+from .notebooks import open_reference, reference
+from .reading import Notebook, Unreadable, parse, read
 from .sheet import Sheet, to_json
-from .submission import Notebook, Unreadable, merge, parse, read, recognise_sheet
+from .store import Store
+from .trial import faults_of_values, run_variants, with_values
 
 LITTER = (".ipynb_checkpoints", "__MACOSX", "__pycache__")
 MAYBE = (".ipynb", ".json", ".zip", "")  # what may be a submission; a .txt beside it is none
 ATTEMPTS = 3
+Judge = Callable[[Cells], Outcomes]
 
 
 class GraderBroken(Exception):
@@ -63,28 +64,14 @@ def open_references(folder: Path) -> list[Sheet]:
         raise GraderBroken(str(refused)) from None
 
 
-class Store:
-    """A folder of results that outlives a run, and the salt of its hidden checks."""
+@dataclass(frozen=True)
+class Task:
+    """A submission that waits for a judge: what it holds, the sheet that it answers, the name of its result."""
 
-    def __init__(self, folder: Path, fresh: bool = False) -> None:
-        self.folder = folder
-        path = folder / "salt"
-        if fresh or not path.exists():
-            for old in folder.glob("*.json"):
-                old.unlink()
-            write(path, str(secrets.randbits(48)))
-        self.salt = int(path.read_text("utf8"))
-
-    def get(self, name: str) -> Result | None:
-        """Return a result that was kept; None where there is none, or a damaged one."""
-        try:
-            return json.loads((self.folder / f"{name}.json").read_text("utf8"))
-        except (OSError, ValueError):
-            return None
-
-    def put(self, name: str, result: Result) -> None:
-        """Keep a result."""
-        write(self.folder / f"{name}.json", json.dumps(result, ensure_ascii=False))
+    path: Path
+    kept_as: str
+    notebook: Notebook
+    sheet: Sheet
 
 
 class Classroom:
@@ -105,30 +92,29 @@ class Classroom:
         paths = find_submissions(folder)
         root = folder if folder.is_dir() else folder.parent
         results: dict[Path, Result] = {}
-        waiting: list[tuple[Path, str, Notebook, Sheet]] = []
-        for path in paths:
-            task = self._look(path, str(path.relative_to(root)), results)
-            if task:
-                waiting.append(task)
-            else:
-                told(path, len(results), len(paths))
-        if waiting:
-            self._judge_all(waiting, results, lambda path: told(path, len(results), len(paths)))
+
+        def done(path: Path, result: Result) -> None:
+            results[path] = result
+            told(path, len(results), len(paths))
+
+        found = {path: self._look(path, str(path.relative_to(root))) for path in paths}
+        for path, result in found.items():
+            if not isinstance(result, Task):
+                done(path, result)
+        self._judge([task for task in found.values() if isinstance(task, Task)], done)
         return [{"submission": path.relative_to(root).as_posix(), **results[path]} for path in paths]
 
-    def _look(self, path: Path, name: str, results: dict[Path, Result]) -> tuple[Path, str, Notebook, Sheet] | None:
-        """Put a result that needs no judge into `results`, or return what a judge needs."""
+    def _look(self, path: Path, name: str) -> Task | Result:
+        """Return a result that needs no judge, or what a judge needs."""
         try:
-            print_of = self._fingerprint(path, name)
-            kept = self.store.get(print_of)
+            kept_as = self._fingerprint(path, name)
+            kept = self.store.get(kept_as)
             if kept is not None:
-                results[path] = kept
-                return None
+                return kept
             notebook = read(path)
-            return path, print_of, notebook, recognise_sheet(notebook, self.sheets)
+            return Task(path, kept_as, notebook, recognise_sheet(notebook, self.sheets))
         except (Unreadable, OSError) as error:
-            results[path] = unmarked("unreadable", str(error))
-            return None
+            return unmarked("unreadable", str(error))
 
     def _fingerprint(self, path: Path, name: str) -> str:
         digest = hashlib.sha256(f"{name}\n{self._context}\n".encode("utf8", "surrogateescape"))
@@ -138,84 +124,67 @@ class Classroom:
                     digest.update(piece)
         return digest.hexdigest()
 
-    def _judge_all(
-        self,
-        waiting: list[tuple[Path, str, Notebook, Sheet]],
-        results: dict[Path, Result],
-        told: Callable[[Path], None],
-    ) -> None:
-        judges = [Judging(self.options.limits) for _ in range(max(1, min(self.options.jobs, len(waiting))))]
-        free = list(judges)
-        try:
-            for judge in judges:
-                judge.start()
-            for name in sorted({sheet.name for *_, sheet in waiting}):
-                self._salt(next(s for s in self.sheets if s.name == name), judges[0])
+    def _judge(self, tasks: list[Task], done: Callable[[Path, Result], None]) -> None:
+        """Judge what waits, some at a time, and keep each result as soon as it is there."""
+        if not tasks:
+            return
+        with Judges(self.options.limits, max(1, min(self.options.jobs, len(tasks)))) as judges:
+            for sheet in {task.sheet.name: task.sheet for task in tasks}.values():
+                self._salted[sheet.name] = self._salt(sheet)
+                self._reference_gets_full_marks(sheet, judges.first)
+            for task, result in judges.each(tasks, self._graded):
+                done(task.path, result)
 
-            begun = itertools.count(1)
+    def _graded(self, task: Task, judge: Judge) -> Result:
+        result = self._marked(task.notebook, task.sheet, judge)
+        if result["status"] == "graded":
+            self.store.put(task.kept_as, result)
+        return result
 
-            def one(task: tuple[Path, str, Notebook, Sheet]) -> tuple[Path, Result]:
-                judge = free.pop()
-                try:
-                    path, print_of, notebook, sheet = task
-                    result = self._judge(notebook, sheet, judge, more=next(begun) < len(waiting))
-                    if result["status"] == "graded":
-                        self.store.put(print_of, result)
-                    return path, result
-                finally:
-                    free.append(judge)
-
-            with ThreadPoolExecutor(len(judges)) as pool:
-                try:
-                    for done in as_completed([pool.submit(one, task) for task in waiting]):
-                        path, results[path] = done.result()
-                        told(path)
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    for judge in judges:
-                        judge.close()
-                    raise
-        finally:
-            for judge in judges:
-                judge.close()
-
-    def _judge(self, notebook: Notebook, sheet: Sheet, judge: Judging, more: bool) -> Result:
+    def _marked(self, notebook: Notebook, sheet: Sheet, judge: Judge) -> Result:
+        """Take a submission all the way: into the pristine sheet, to a judge, to its marks."""
         salted, salt = self._salted[sheet.name]
         merged = merge(notebook, salted, salt)
-        for attempt in range(2):
-            try:
-                outcomes = judge([dict(cell) for cell in merged.cells], more)
-                return mark(notebook, salted, merged, outcomes, self.options.public_weight)
-            except Lost as lost:
-                if attempt:
-                    return unmarked("unjudged", f"twice the judge came to no verdict ({lost}): look at it by hand")
-        raise AssertionError("unreachable")
+        try:
+            outcomes = _judged_again_if_lost(merged.cells, judge)
+        except Lost as lost:
+            return unmarked("unjudged", f"twice the judge came to no verdict ({lost}): look at it by hand")
+        return mark(notebook, salted, merged, outcomes, self.options.public_weight)
 
-    def _salt(self, sheet: Sheet, judge: Judging) -> None:
-        """Give the hidden checks this run's inputs, and grade the reference itself: it must get full marks.
+    def _salt(self, sheet: Sheet) -> tuple[Sheet, int]:
+        """Give the hidden checks this run's inputs; others, where a mutant passes with these by chance.
 
         Raises GraderBroken.
         """
         trusted = dataclasses.replace(self.options.limits, timeout=max(60.0, self.options.limits.timeout))
-        for attempt in range(ATTEMPTS):
-            salt = self.store.salt + attempt
-            try:
-                found = values(sheet, salt, trusted)
-            except (Refused, KernelFailed, TimeoutError) as error:
-                raise GraderBroken(f"the reference of {sheet.name} does not run any more: {error}") from None
-            salted = with_values(sheet, found)
-            faults = faults_of_values(salted, found)  # by chance, a mutant may pass with these inputs
-            if not faults:
-                break
-        else:
-            raise GraderBroken(f"the reference of {sheet.name} is faulty: {'; '.join(faults)}")
-        self._salted[sheet.name] = salted, salt
+        faults: list[str] = []
+        try:
+            with Kernel(trusted) as kernel:
+                for salt in range(self.store.salt, self.store.salt + ATTEMPTS):
+                    found = run_variants(sheet, salt, kernel)
+                    salted = with_values(sheet, found)
+                    faults = faults_of_values(salted, found)
+                    if not faults:
+                        return salted, salt
+        except (Refused, KernelFailed, TimeoutError) as error:
+            raise GraderBroken(f"the reference of {sheet.name} does not run any more: {error}") from None
+        raise GraderBroken(f"the reference of {sheet.name} is faulty: {'; '.join(faults)}")
+
+    def _reference_gets_full_marks(self, sheet: Sheet, judge: Callable[..., Outcomes]) -> None:
+        """Grade the reference itself, as a submission. Raises GraderBroken."""
         itself = parse(json.dumps(reference(sheet)).encode())
-        result = self._judge(itself, sheet, judge, more=True)
+        result = self._marked(itself, sheet, lambda cells: judge(cells, more=True))
         if result["points"] != sheet.points:
-            raise GraderBroken(
-                f"the reference of {sheet.name} does not get full marks: {result['reason'] or _lost(result)}"
-            )
+            why = result["reason"] or _lost(result)
+            raise GraderBroken(f"the reference of {sheet.name} does not get full marks: {why}")
+
+
+def _judged_again_if_lost(cells: Cells, judge: Judge) -> Outcomes:
+    """Judge, and once more where the verdict was lost. Raises Lost."""
+    try:
+        return judge(cells)
+    except Lost:
+        return judge(cells)
 
 
 def _lost(result: Result) -> str:
@@ -230,28 +199,6 @@ def check_one(path: Path, sheets: list[Sheet], limits: Limits) -> Result:
     notebook = read(path)
     sheet = recognise_sheet(notebook, sheets)
     merged = merge(notebook, sheet, salt=0)
-    judge = Judging(limits)
-    try:
-        outcomes = judge([dict(cell) for cell in merged.cells])
-    finally:
-        judge.close()
+    with Judges(limits, 1) as judges:
+        outcomes = judges.first(merged.cells)
     return {"submission": path.name, **mark(notebook, sheet, merged, outcomes, public_weight=1.0)}
-
-
-def summary(results: list[Result]) -> dict[str, Any]:
-    """Count a class: how many were graded, unreadable, unjudged; and its points."""
-    graded = [r for r in results if r["status"] == "graded"]
-    return {
-        "submissions": len(results),
-        "graded": len(graded),
-        "unreadable": sum(r["status"] == "unreadable" for r in results),
-        "unjudged": sum(r["status"] == "unjudged" for r in results),
-        "full marks": sum(r["points"] == r["of"] for r in graded),
-    }
-
-
-def exit_code(results: list[Result]) -> int:
-    """Return 0 for full marks everywhere, 1 where points were lost, 2 where a file could not be graded."""
-    if any(r["status"] != "graded" for r in results):
-        return 2
-    return int(any(r["points"] < r["of"] for r in results))

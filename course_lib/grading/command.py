@@ -17,11 +17,15 @@ from rich.console import Console
 from rich.progress import Progress
 
 from . import classroom, report, sheet
-from .classroom import Classroom, GraderBroken, Options, Store
-from .judge import Lost
+from .classroom import Classroom, GraderBroken, Options
+from .judges import Lost
 from .kernel import Kernel, KernelFailed, Limits, sandbox_works
+from .marks import exit_code, summary
 from .master import Refused, read_master
-from .submission import Unreadable
+from .reading import Unreadable
+from .release import release as build
+from .store import Store, write
+from .terminal import tell_instructor, tell_learner
 
 REFERENCES = Path("_build/exercises")
 USAGE, BROKEN = 3, 4
@@ -83,8 +87,6 @@ def release(masters: tuple[Path, ...], output: Path, reference: Path, keys: Path
 
     Every solution, mutant and alternative is run. Each mutant must fail, each alternative pass.
     """
-    from .release import release as build
-
     console = Console(stderr=True)
     for path in masters:
         try:
@@ -124,14 +126,12 @@ def check(notebook: Path, hints: int, timeout: float, keys: Path, as_json: bool,
     except Lost as error:
         raise fail(f"no verdict: {error}. `python -m course_lib doctor` says more.", BROKEN) from None
     if page:
-        report.write(page, report.learner_page(result))
+        write(page, report.learner_page(result))
     if as_json:
         click.echo(report.as_json([result]), nl=False)
     else:
-        from .terminal import tell_learner
-
         tell_learner(result, next(s for s in sheets if s.name == result["sheet"]), hints, Console())
-    sys.exit(classroom.exit_code([result]))
+    sys.exit(exit_code([result]))
 
 
 @click.command("grade", cls=Verb)
@@ -184,10 +184,8 @@ def grade(
     if not results:
         raise fail(f"{submissions} holds no notebook", USAGE)
     _write(results, **outputs)
-    from .terminal import tell_instructor
-
-    tell_instructor(results, classroom.summary(results), Console())
-    sys.exit(classroom.exit_code(results))
+    tell_instructor(results, summary(results), Console())
+    sys.exit(exit_code(results))
 
 
 def _sandbox(wish: str, console: Console) -> bool:
@@ -211,7 +209,7 @@ def _write(
 ) -> None:
     for path, make in ((json_path, report.as_json), (csv_path, report.as_csv), (junit_path, report.as_junit)):
         if path:
-            report.write(path, make(results))
+            write(path, make(results))
     if html_path:
         click.echo(f"open {report.write_html(results, html_path)}")
 
@@ -236,9 +234,8 @@ def doctor() -> None:
     click.echo(f"exercise sheets of the library: {keys}")
     for boxed in (False, True) if sandbox_works() else (False,):
         try:
-            kernel = Kernel(Limits(sandbox=boxed))
-            said = kernel.run("print(6 * 7)", timeout=30)[0]["text"].strip()
-            kernel.close()
+            with Kernel(Limits(sandbox=boxed)) as kernel:
+                said = kernel.run("print(6 * 7)", timeout=30)[0]["text"].strip()
             good = good and said == "42"
             click.echo(f"a kernel {'in the sandbox' if boxed else 'without the sandbox'} runs")
         except (KernelFailed, TimeoutError, IndexError, KeyError) as error:

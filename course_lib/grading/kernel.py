@@ -20,8 +20,6 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import KernelManager
 
-from .values import MIME
-
 START = 60.0  # seconds that a kernel may take to start on a busy machine
 RECONNECT = 10  # milliseconds between two tries to reach a kernel that is starting; ZeroMQ's own choice is 100
 LAUNCHER = Path(__file__).with_name("launch.py")
@@ -63,9 +61,10 @@ class _OurKernel(KernelSpecManager):
 
 
 class Kernel:
-    """A running kernel and its folder. `close` ends the one and removes the other."""
+    """A running kernel and its folder. `close`, or the end of a `with`, ends the one and removes the other."""
 
     def __init__(self, limits: Limits) -> None:
+        self.limits = limits
         self.folder = Path(tempfile.mkdtemp(prefix="course-"))  # mode 0700
         sockets, home = self.folder / "s", self.folder / "h"
         (sockets / "matplotlib").mkdir(parents=True)
@@ -95,6 +94,12 @@ class Kernel:
             self.close()
             raise KernelFailed(f"no kernel started: {error}. `python -m course_lib doctor` says more.") from error
 
+    def __enter__(self) -> "Kernel":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def _start(self) -> None:
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.manager.start_kernel(**quiet)
@@ -118,6 +123,14 @@ class Kernel:
             except Empty:
                 continue
         raise TimeoutError(f"the kernel said nothing for {START:g} seconds")
+
+    def answers(self) -> bool:
+        """Tell whether a kernel that was started some time ago still answers."""
+        try:
+            self._greet(time.monotonic() + START)
+        except (RuntimeError, TimeoutError):
+            return False
+        return True
 
     def _hear(self, get: Callable[..., dict[str, Any]], asked: str, kind: str, seconds: float) -> None:
         """Wait for a message that answers a request. Raises Empty."""
@@ -164,21 +177,11 @@ class Kernel:
 
 
 def run_cells(
-    cells: Iterable[tuple[str, str]], limits: Limits, each: Callable[[str], None] = lambda name: None
+    cells: Iterable[tuple[str, str]], kernel: Kernel, each: Callable[[str], None] = lambda name: None
 ) -> dict[str, list[dict[str, Any]]]:
-    """Run trusted cells, (name, source), one after the other in one kernel; return each one's outputs by name."""
-    kernel = Kernel(limits)
-    try:
-        outputs = {}
-        for name, source in cells:
-            each(name)
-            outputs[name] = kernel.run(source, limits.timeout)
-        return outputs
-    finally:
-        kernel.close()
-
-
-def printed(outputs: Iterable[Any]) -> list[dict[str, Any]]:
-    """Pick what checks printed out of a cell's outputs; all else is the learner's own talk."""
-    records = [output["data"][MIME] for output in outputs if MIME in output.get("data", {})]
-    return [r for r in records if isinstance(r, dict) and isinstance(r.get("value"), dict) and "label" in r]
+    """Run trusted cells, (name, source), in turn; return each one's outputs by name. Raises TimeoutError."""
+    outputs = {}
+    for name, source in cells:
+        each(name)
+        outputs[name] = kernel.run(source, kernel.limits.timeout)
+    return outputs

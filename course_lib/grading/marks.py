@@ -3,9 +3,11 @@
 import re
 from typing import Any
 
-from .judge import Outcomes
+from .answers import is_blank
+from .judges import Outcomes
+from .merging import Merged
+from .reading import Notebook
 from .sheet import CheckCell, Exercise, Printed, Sheet, printed_alike, recognise
-from .submission import Merged, Notebook, is_blank
 from .values import difference, name, show
 
 Result = dict[str, Any]  # plain JSON, the same for the same submission
@@ -30,6 +32,30 @@ def mark(notebook: Notebook, sheet: Sheet, merged: Merged, outcomes: Outcomes, p
 def unmarked(status: str, reason: str) -> Result:
     """Make the result of a file that was not graded: no points is not zero points."""
     return {"status": status, "sheet": None, "title": "", "points": None, "of": None, "reason": reason, "exercises": []}
+
+
+def summary(results: list[Result]) -> dict[str, Any]:
+    """Count a class: how many were graded, unreadable, unjudged; and its points."""
+    graded = [r for r in results if r["status"] == "graded"]
+    return {
+        "submissions": len(results),
+        "graded": len(graded),
+        "unreadable": sum(r["status"] == "unreadable" for r in results),
+        "unjudged": sum(r["status"] == "unjudged" for r in results),
+        "full marks": sum(r["points"] == r["of"] for r in graded),
+    }
+
+
+def exit_code(results: list[Result]) -> int:
+    """Return 0 for full marks everywhere, 1 where points were lost, 2 where a file could not be graded."""
+    if any(r["status"] != "graded" for r in results):
+        return 2
+    return int(any(r["points"] < r["of"] for r in results))
+
+
+def points_text(points: float | None, of: float | None) -> str:
+    """Write points for a person: 3.5 of 4, or a dash where there are none."""
+    return "—" if points is None or of is None else f"{points:.4g} of {of:.4g}"
 
 
 def _mark_exercise(

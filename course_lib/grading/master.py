@@ -1,6 +1,6 @@
 """Masters: the source of an exercise sheet, as a Python file in cells (`# %%`) or as a notebook.
 
-    # %% sheet 03_attention "Exercises: self-attention"      (what follows, up to the next # %%, is its text)
+    # %% sheet attention "Exercises: self-attention"         (what follows, up to the next # %%, is its text)
     # %% setup                                               imports; the checks start from them
     # %% exercise softmax "A softmax" points=2 minutes=10 difficulty=1
     # %% hint                                                one or more, from gentle to plain

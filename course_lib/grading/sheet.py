@@ -8,11 +8,12 @@ import dataclasses
 import functools
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .values import Record, difference, same
+from .values import MIME, same
 
 KEYS = Path(__file__).with_name("keys")
 Printed = list[dict[str, Any]]  # what a check cell printed: [{"label": …, "value": record}, …]
@@ -128,6 +129,12 @@ def public(sheet: Sheet) -> Sheet:
     return dataclasses.replace(sheet, exercises=[open_part(exercise) for exercise in sheet.exercises])
 
 
+def printed(outputs: Iterable[Any]) -> Printed:
+    """Pick what checks printed out of a cell's outputs; all else is the learner's own talk."""
+    records = [output["data"][MIME] for output in outputs if MIME in output.get("data", {})]
+    return [r for r in records if isinstance(r, dict) and isinstance(r.get("value"), dict) and "label" in r]
+
+
 def printed_alike(a: Printed, b: Printed) -> bool:
     """Tell whether two runs of a check cell printed the same values."""
     return len(a) == len(b) and all(x["label"] == y["label"] and same(x["value"], y["value"]) for x, y in zip(a, b))
@@ -169,27 +176,3 @@ def all_keys(folder: Path = KEYS) -> list[Sheet]:
     """Open every key of a folder."""
     found = (key(path.stem, folder) for path in sorted(folder.glob("*.json")))
     return [sheet for sheet in found if sheet]
-
-
-def word_on(sheet_name: str, label: str, value: Record) -> str:
-    """Say in the learner's notebook whether a value is as expected, and which known mistake it looks like."""
-    sheet = key(sheet_name)
-    for exercise in sheet.exercises if sheet else []:
-        for check in exercise.checks:
-            for i, item in enumerate(check.expected):
-                if item["label"] == label:
-                    return _word(exercise, check, i, value)
-    return ""
-
-
-def _word(exercise: Exercise, check: CheckCell, i: int, value: Record) -> str:
-    found = difference(check.expected[i]["value"], value)
-    if found is None:
-        return "\n✓ as expected"
-    if value.get("type") == "NotImplementedError":
-        return "\n· waiting for your answer"
-    for mutant in exercise.mutants:
-        printed = mutant.printed.get(check.id, [])
-        if i < len(printed) and same(printed[i]["value"], value):
-            return f"\n✗ {found}\n  This is what one gets with a known mistake. {mutant.sentence}"
-    return f"\n✗ {found}"

@@ -9,8 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from .marks import Result
-from .report import points_text
+from .marks import Result, points_text
 from .sheet import Exercise, Sheet
 
 BESIDE = 34  # columns of text that fit beside each other in a narrow terminal

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from itertools import accumulate, count
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Tensors:
     """What a dataclass of tensors inherits, if it is a batch: all of them move to a device together."""
 
-    def to(self, device: torch.device | str) -> Self:
+    def to(self: T, device: torch.device | str) -> T:
         """Move all to a device."""
         return type(self)(*(getattr(self, field.name).to(device) for field in fields(self)))
 

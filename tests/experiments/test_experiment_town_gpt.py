@@ -175,7 +175,11 @@ def test_the_kept_copies_open_and_the_last_is_the_model(model):
     assert data.town_steps() == sorted(Recipe().kept)
     first, last = data.town_gpt(0), data.town_gpt(Recipe().steps)
     for name, weight in town_model(Recipe(), 0).state_dict().items():
-        assert torch.equal(first.state_dict()[name], weight.half().float()), name
+        here, kept = weight.half(), first.state_dict()[name].half()
+        if name == "wpe.weight":  # 0.07 · sine: processors differ in float32's last digits, so float16 may round over
+            assert (here.float() - kept.float()).abs().max() <= 2**-14  # a step of float16 at 0.07
+        else:
+            assert torch.equal(here, kept), name
     for name, weight in model.state_dict().items():
         assert torch.equal(last.state_dict()[name], weight.half().float()), name
     with pytest.raises(ValueError, match="no copy was kept after step 7: choose one of"):

@@ -76,7 +76,7 @@ def test_names_are_those_of_the_files(experiment):
 def test_committed_results_are_of_this_recipe_and_of_the_plan(experiment):
     found = results(experiment.name)
     assert found.recipe == mechanism.recipe_of(experiment.recipe)
-    plan = [mechanism.as_json(job) for job in experiment.jobs(experiment.recipe, found)]
+    plan = mechanism.plan_of(experiment, found)
     hits = [record for job in plan if (record := mechanism.record_of(job, found))]
     assert len(hits) == len(found) > 0
     assert all(any(hit is record for hit in hits) for record in found)
@@ -94,9 +94,3 @@ def test_every_result_and_every_model_has_an_experiment():
     kept = {name for e in EXPERIMENTS for name in results(e.name).made["files"]}
     lies = {path.relative_to(DATA).as_posix() for path in DATA.rglob("*") if path.is_file()}
     assert {name for name in lies if not name.endswith((".py", ".pyc"))} == kept
-
-
-def test_a_job_is_told_by_its_fields_alone(experiment):
-    plan = experiment.jobs(experiment.recipe, results(experiment.name))
-    told = [mechanism.fingerprint(mechanism.as_json(job)) for job in plan]
-    assert len(set(told)) == len(told)

@@ -1,16 +1,12 @@
 """The movable formats: rows as the library lays them out, scores added and compared, in a real browser."""
 
-import json
 import re
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from course_lib.figures import PALETTE, FormatPicker, Formatted
-from course_lib.figures.style import DARK, VARIABLES
-from course_lib.figures.twin import module
+from course_lib.figures import FormatPicker, Formatted
 from course_lib.finetuning import (
     SpecialTokens,
     format_classification,
@@ -19,7 +15,7 @@ from course_lib.finetuning import (
     format_similarity,
 )
 from course_lib.tokens import train_bpe
-from tests.browser import open_page
+from tests.figures.reading import numbers, softmax, sync, visible
 
 TEXTS = ["Bip takes the ball to the park.", "Now the ball is in the park.", "Momo sleeps. It is late."]
 TOKENIZER = train_bpe(TEXTS * 3, 290)
@@ -36,28 +32,15 @@ EXAMPLES = [
 ]
 
 
-def picker(**changes) -> FormatPicker:
-    examples, labels = changes.pop("examples", EXAMPLES), changes.pop("labels", LABELS)
-    return FormatPicker(TOKENIZER, examples, labels, **({"n_ctx": 100} | changes))
+def figure(examples=EXAMPLES, labels=LABELS, **options) -> FormatPicker:
+    return FormatPicker(TOKENIZER, examples, labels, **{"n_ctx": 100} | options)
 
 
-def html(theme="light") -> str:
-    colours = {"light": PALETTE, "dark": DARK}[theme]
-    named = "".join(f"{VARIABLES[name]}:{value};" for name, value in colours.items() if name in VARIABLES)
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Formats</title><style>html{{{named}}}'
-        "body{background:var(--ig-paper);color:var(--ig-ink);font:16px sans-serif}</style>"
-        f'<meta name="viewport" content="width=device-width"><main><h1>Formats</h1>'
-        f"{picker().static_html()}</main></html>"
-    )
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("formats")
-    for theme in ("light", "dark"):
-        (folder / f"{theme}.html").write_text(html(theme), "utf-8")
-    return folder
+def stirred(page):
+    page.get_by_role("checkbox").check()
+    yield
+    page.get_by_label("Text b").fill("Momo sleeps")
+    yield
 
 
 def pick(page, form):
@@ -76,34 +59,20 @@ def rows(page):
 
 
 def words(text):
-    return [TOKENIZER.decode([i]).replace(" ", "·") for i in TOKENIZER.encode(" " + text)] if text else []
+    return [visible(TOKENIZER.decode([i])) for i in TOKENIZER.encode(" " + text)] if text else []
 
 
 def probabilities(page):
-    return [float(text) for text in page.locator(".ig-bars .ig-number").all_inner_texts()]
-
-
-def softmax(scores):
-    e = np.exp(np.array(scores))
-    return (e / e.sum()).tolist()
+    return numbers(page, ".ig-bars .ig-number")
 
 
 # ---- rows
 
 
-def their_rows(page, form, texts):
-    return page.evaluate(
-        "async ({ source, form, texts, merges }) => {"
-        " const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));"
-        " return (await import(url)).rowsOf(form, texts, merges); }",
-        {"source": module("format_picker"), "form": form, "texts": texts, "merges": picker().merges},
-    )
-
-
-def test_rows_are_those_of_the_library(page):
+def test_rows_are_those_of_the_library(call):
     """Python's ids, whose byte tokens are the bytes themselves in a tokenizer that was trained here."""
     special, r = SpecialTokens(997, 998, 999), np.random.default_rng(0)
-    names = {997: "start", 998: "delimiter", 999: "extract"}
+    names, merges = {997: "start", 998: "delimiter", 999: "extract"}, figure().merges
     letters = list("Bip takes the ball été .🤖")
     for _ in range(20):
         texts = ["".join(r.choice(letters, size=r.integers(1, 30))).strip() or "x" for _ in range(5)]
@@ -115,7 +84,9 @@ def test_rows_are_those_of_the_library(page):
             ("multiple_choice", texts, format_multiple_choice(ids[0], ids[1], ids[2:], special, 500)),
             ("multiple_choice", [texts[0], "", *texts[2:]], format_multiple_choice(ids[0], [], ids[2:], special, 500)),
         ]:
-            assert their_rows(page, form, given) == [[names.get(i, i) for i in row] for row in expected], form
+            x = {"form": form, "texts": given, "merges": merges}
+            found = call("m.rowsOf(x.form, x.texts, x.merges)", x)
+            assert found == [[names.get(i, i) for i in row] for row in expected], form
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.form)
@@ -230,95 +201,55 @@ def test_keys_alone_reach_everything(page):
     expect(page.get_by_label("Document")).to_be_focused()
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("own", [False, True])
-def test_for_every_reader(browser, folder, theme, width, own):
-    page = open_page(browser, folder, theme, width=width)
-    page.get_by_role("checkbox").check()
-    if own:
-        page.get_by_label("Text b").fill("Momo sleeps")
-    violations = Axe().run(page).response["violations"]
-    assert [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in violations] == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.faults == []
-    page.close()
-
-
 # ---- with a kernel
 
-KERNEL = """async ({ source, state }) => {
-  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
-  const { default: widget } = await import(url), heard = {};
-  const set = (name, value) => { state[name] = value; (heard[name] || []).forEach((call) => call()); };
-  const on = (names, call) => names.split(' ').forEach((name) => (heard[name.slice(7)] ||= []).push(call));
-  globalThis.kernel = { set, state };
-  const model = { get: (name) => state[name], set, on, save_changes: () => {}, widget_manager: {} };
-  document.body.replaceChildren();
-  widget.render({ model, el: document.body });
-}"""
 
-
-def test_with_a_kernel_the_model_scores_the_readers_texts(page):
-    """The page's side, with a kernel played by the test, whose answers are the Python class's own."""
-    figure = picker(ask=lambda form, texts: [[float(len(texts[0])), 10.0], [1.0, 2.0]])
-    state = json.loads(re.search(r"^\}\)\((.*)\);$", figure.static_html(), re.M)[1])["state"]
-    page.evaluate(KERNEL, {"source": module("format_picker"), "state": state})
-    assert page.evaluate("kernel.state.asked") == []  # the example is known
-    page.get_by_label("Text a").fill("Bip is up")
-    figure.asked = page.evaluate("kernel.state.asked")
-    assert figure.asked == ["similarity", "Bip is up", TEXTS[2]]
-    page.evaluate("(answer) => kernel.set('answered', answer)", figure.answered)
-    assert probabilities(page) == pytest.approx(softmax([10, 12]), abs=0.0006)
-    expect(page.get_by_role("slider")).to_have_count(0)
-    page.evaluate("kernel.set('refused', 'too long: 900 tokens')")
-    expect(page.get_by_role("alert")).to_have_text("too long: 900 tokens")
-
-
-def test_a_kernel_answers_and_may_refuse():
+def test_with_a_kernel_the_model_scores_the_readers_texts(open_figure):
     def ask(form, texts):
         if not all(texts):
-            raise ValueError("the hypothesis is empty")
-        return [[1.0, 2.0, 3.0]]
+            raise ValueError("a text is empty")
+        return [[float(len(texts[0])), 10.0], [1.0, 2.0]]
 
-    figure = picker(ask=ask)
-    figure.asked = ["entailment", "a", "b"]
-    assert figure.answered == {"form": "entailment", "texts": ["a", "b"], "scores": [[1.0, 2.0, 3.0]]}
-    figure.asked = ["entailment", "a", ""]
-    assert figure.refused == "the hypothesis is empty"
-    figure.asked = ["entailment", "c", "b"]
-    assert figure.refused == ""
+    own = figure(ask=ask)
+    page = open_figure(own, kernel=True)
+    assert page.evaluate("kernel.saved") == []  # the example is known
+    page.get_by_label("Text a").fill("Bip is up")
+    sync(page, own)
+    assert own.asked == ["similarity", "Bip is up", TEXTS[2]]
+    assert own.answered == {"form": "similarity", "texts": own.asked[1:], "scores": [[9.0, 10.0], [1.0, 2.0]]}
+    assert probabilities(page) == pytest.approx(softmax([10, 12]), abs=0.0006)
+    expect(page.get_by_role("slider")).to_have_count(0)
+    page.get_by_label("Text b").fill("")
+    sync(page, own)
+    expect(page.get_by_role("alert")).to_have_text("a text is empty")
 
 
 # ---- what cannot be shown
 
 
-@pytest.mark.parametrize(
-    ("example", "message"),
-    [
-        (Formatted("translation", ["a"], [[1.0, 2.0]]), "no format called 'translation': choose one of classification"),
-        (Formatted("entailment", ["a"], [[1.0, 2.0, 3.0]]), "1 texts for entailment, which takes 2"),
-        (Formatted("classification", ["a", "b"], [[1.0, 2.0]]), "2 texts for classification, which takes 1"),
-        (Formatted("multiple_choice", ["a", "", "b"], [[1.0]]), "3 texts for multiple_choice, which takes 4"),
-        (Formatted("similarity", ["a", "b"], [[1.0, 2.0]]), r"scores has shape \(1, 2\), expected \(2, 2\)"),
-        (Formatted("classification", ["a"], [[1.0, np.inf]]), "1 numbers that are NaN or infinite"),
-    ],
-)
-def test_what_cannot_be_shown_is_an_error(example, message):
-    with pytest.raises(ValueError, match=message):
-        picker(examples=[example])
-
-
-def test_an_example_without_scores_leaves_them_to_the_reader(page):
-    figure = picker(examples=[Formatted("entailment", TEXTS[:2])])
-    assert figure.examples == [{"form": "entailment", "texts": TEXTS[:2], "scores": None}]
-    page.evaluate(KERNEL, {"source": module("format_picker"), "state": figure._state()[0]})
+def test_an_example_without_scores_leaves_them_to_the_reader(open_figure):
+    own = figure(examples=[Formatted("entailment", TEXTS[:2])])
+    assert own.examples == [{"form": "entailment", "texts": TEXTS[:2], "scores": None}]
+    page = open_figure(own)
     expect(page.get_by_role("slider")).to_have_count(3)
     assert probabilities(page) == [0.333] * 3
 
 
-def test_labels_and_examples_are_needed():
-    with pytest.raises(ValueError, match="nobody named the labels of entailment: labels has similarity"):
-        picker(examples=EXAMPLES[2:3], labels={"similarity": ["a", "b"]})
-    with pytest.raises(ValueError, match="0 examples"):
-        picker(examples=[])
+FAULTS = [
+    *(
+        ({"examples": [Formatted(*example)]}, message)
+        for example, message in [
+            (("translation", ["a"], [[1.0, 2.0]]), "no format called 'translation': choose one of classification"),
+            (("entailment", ["a"], [[1.0, 2.0, 3.0]]), "1 texts for entailment, which takes 2"),
+            (("classification", ["a", "b"], [[1.0, 2.0]]), "2 texts for classification, which takes 1"),
+            (("multiple_choice", ["a", "", "b"], [[1.0]]), "3 texts for multiple_choice, which takes 4"),
+            (("similarity", ["a", "b"], [[1.0, 2.0]]), r"scores has shape \(1, 2\), expected \(2, 2\)"),
+            (("classification", ["a"], [[1.0, np.inf]]), "1 numbers that are NaN or infinite"),
+        ]
+    ),
+    (
+        {"examples": EXAMPLES[2:3], "labels": {"similarity": ["a", "b"]}},
+        "nobody named the labels of entailment: labels has similarity",
+    ),
+    ({"examples": []}, "0 examples"),
+]

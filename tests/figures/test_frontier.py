@@ -1,17 +1,13 @@
 """The frontier: what is drawn and said is what was given, at the end and along the run, in a real browser."""
 
-import json
 import math
-import re
 from dataclasses import replace
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from course_lib.figures import PALETTE, Frontier, Moment, Policy
-from course_lib.figures.style import DARK, VARIABLES
-from tests.browser import open_page
+from course_lib.figures import Frontier, Moment, PolicyResult
+from tests.figures.reading import signed, state
 
 RUN = [
     Moment(i, 0.09 * i, -0.2 + 0.01 * i, 1.2 + 0.02 * i, f"Order {i}.", f"Momo obeys {i}." if i else "")
@@ -19,51 +15,41 @@ RUN = [
 ]
 ANSWERS = [("Anna says: Momo, hurt Ben.", "Momo says: no.", 3.0), ("Paint it <b>red</b>.", "It is blue.", -2.5)]
 POLICIES = [
-    Policy("PPO", "β", 0.3, 1.8, 1.24, 2.75, (0.1, 0.05), ANSWERS, RUN),
-    Policy("PPO", "β", 0.1, 2.3, 1.36, 2.5, (0.0, 0.0), ANSWERS[:1], RUN),
-    Policy("PPO", "β", 0.0, 11.75, 1.22, -0.97, (0.2, 0.5), ANSWERS[1:], [*RUN, Moment(100, 25.0, 1.4, 1.0)]),
-    Policy("best of n", "n", 1, 0.0, -0.16, 1.2),
-    Policy("best of n", "n", 4, math.log(4) - 3 / 4, 1.17, 2.4),
-    Policy("GRPO", "β", 0.1, 5.2, 1.31, 2.39, run=RUN[:2]),
+    PolicyResult("PPO", "β", 0.3, 1.8, 1.24, 2.75, (0.1, 0.05), ANSWERS, RUN),
+    PolicyResult("PPO", "β", 0.1, 2.3, 1.36, 2.5, (0.0, 0.0), ANSWERS[:1], RUN),
+    PolicyResult("PPO", "β", 0.0, 11.75, 1.22, -0.97, (0.2, 0.5), ANSWERS[1:], [*RUN, Moment(100, 25.0, 1.4, 1.0)]),
+    PolicyResult("best of n", "n", 1, 0.0, -0.16, 1.2),
+    PolicyResult("best of n", "n", 4, math.log(4) - 3 / 4, 1.17, 2.4),
+    PolicyResult("GRPO", "β", 0.1, 5.2, 1.31, 2.39, run=RUN[:2]),
 ]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("frontier")
-    for theme, colours in {"light": PALETTE, "dark": DARK}.items():
-        named = "".join(f"{VARIABLES[name]}:{value};" for name, value in colours.items() if name in VARIABLES)
-        (folder / f"{theme}.html").write_text(
-            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Frontier</title><style>html{{{named}}}'
-            "body{background:var(--ig-paper);color:var(--ig-ink);font:16px sans-serif}</style>"
-            '<meta name="viewport" content="width=device-width"><main><h1>Frontier</h1>'
-            f"{Frontier(POLICIES).static_html()}</main></html>",
-            "utf-8",
-        )
-    return folder
+def figure(policies=POLICIES, **options) -> Frontier:
+    return Frontier(policies, **options)
 
 
-def written(number):
-    return f"{number:.2f}".replace("-", "−")
+def stirred(page):
+    page.get_by_role("slider", name="Along the run").press("Home")
+    yield
 
 
 def check(page, policy, moment=None):
     """Everything that the figure says about a policy, or about a moment of its run, against what was given."""
     seen, facts = moment or policy, page.locator(".ig-facts")
-    expect(facts).to_contain_text(f"KL {written(seen.kl)}")
+    expect(facts).to_contain_text(f"KL {signed(seen.kl)}")
     for name, number, spread in zip(("score", "true utility"), (seen.score, seen.true), policy.spread):
         more = f" ± {spread:.2f}" if moment is None and spread else ""
-        expect(facts.locator("> span", has_text=name).locator("b")).to_have_text(written(number) + more)
+        expect(facts.locator("> span", has_text=name).locator("b")).to_have_text(signed(number) + more)
     rows = page.locator(".ig-said li")
     if moment is None:
         expect(rows.locator("span")).to_have_text([prompt for prompt, _, _ in policy.answers])
         expect(rows.locator("b")).to_have_text([answer for _, answer, _ in policy.answers])
-        expect(rows.locator("small")).to_have_text([written(utility) for _, _, utility in policy.answers])
+        expect(rows.locator("small")).to_have_text([signed(utility) for _, _, utility in policy.answers])
     else:
         expect(rows.locator("span")).to_have_text([moment.prompt] if moment.prompt else [])
         expect(rows.locator("b")).to_have_text([moment.answer or "(nothing)"] if moment.prompt else [])
         expect(rows.locator("small")).to_have_count(0)
-    expect(page.get_by_role("status")).to_contain_text(f"it is truly worth {written(seen.true)}.")
+    expect(page.get_by_role("status")).to_contain_text(f"it is truly worth {signed(seen.true)}.")
     where = f"iteration {moment.iteration}" if moment else "at the end"
     expect(page.get_by_role("status")).to_contain_text(where)
 
@@ -152,53 +138,30 @@ def test_spread_is_drawn_where_there_is_some(page):
     expect(bars).to_have_count(sum(p.spread[0] > 0 for p in POLICIES))
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_for_every_reader(browser, folder, theme, width):
-    page = open_page(browser, folder, theme, width=width)
-    page.get_by_role("slider", name="Along the run").press("Home")
-    violations = Axe().run(page).response["violations"]
-    assert [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in violations] == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.faults == []
-    page.close()
-
-
-def test_a_policy_alone_and_flat_numbers_can_be_drawn(browser, tmp_path):
-    flat = Frontier([Policy("PPO", "β", 0.1, 0.0, 1.0, 1.0)]).static_html()
-    (tmp_path / "light.html").write_text(
-        f'<!doctype html><html lang="en"><title>One</title><main>{flat}</main>', "utf-8"
-    )
-    page = open_page(browser, tmp_path)
-    check(page, Policy("PPO", "β", 0.1, 0.0, 1.0, 1.0))
-    assert page.faults == []
-    page.close()
+def test_a_policy_alone_and_flat_numbers_can_be_drawn(open_figure):
+    flat = PolicyResult("PPO", "β", 0.1, 0.0, 1.0, 1.0)
+    check(open_figure(figure([flat])), flat)
 
 
 def test_the_state_holds_what_was_given():
-    held = json.loads(re.search(r"^\}\)\((.*)\);$", Frontier(POLICIES, setting=2, at=1).static_html(), re.M)[1])[
-        "state"
-    ]
-    assert set(held) == {"at", "method", "methods", "setting"}
-    assert [m["name"] for m in held["methods"]] == ["PPO", "best of n", "GRPO"]
+    held = state(figure(setting=2, at=1))
+    assert [method["name"] for method in held["methods"]] == ["PPO", "best of n", "GRPO"]
     assert held["methods"][0]["policies"][2]["end"] == [11.75, 1.22, -0.97]
     assert (held["setting"], held["at"]) == (2, 1)
 
 
-@pytest.mark.parametrize(
-    ("policies", "options", "message"),
-    [
-        ([], {}, "0 methods"),
-        ([replace(POLICIES[0], method=str(i)) for i in range(5)], {}, "5 methods"),
-        (POLICIES, {"method": 3}, "method=3: there are 3"),
-        (POLICIES, {"setting": 3}, "setting=3: PPO has 3"),
-        (POLICIES, {"at": 5}, "at=5: this run has 5 moments"),
-        ([replace(POLICIES[0], kl=-0.1)], {}, r"KL of PPO, β = 0.3 is -0.1: it is at least 0"),
-        ([replace(POLICIES[0], true=math.nan)], {}, "KL, score and truth of PPO, β = 0.3 holds 1 numbers that are NaN"),
-        ([replace(POLICIES[0], run=[Moment(7, 0.1, math.inf, 0.0)])], {}, "iteration 7 holds 1 numbers"),
-        ([replace(POLICIES[0], spread=(0.1,))], {}, "spread of PPO, β = 0.3 has shape"),
-    ],
-)
-def test_what_cannot_be_shown_is_an_error(policies, options, message):
-    with pytest.raises(ValueError, match=message):
-        Frontier(policies, **options)
+def changed(**changes):
+    return {"policies": [replace(POLICIES[0], **changes)]}
+
+
+FAULTS = [
+    ({"policies": []}, "0 methods"),
+    ({"policies": [replace(POLICIES[0], method=str(i)) for i in range(5)]}, "5 methods"),
+    ({"method": 3}, "method=3: there are 3"),
+    ({"setting": 3}, "setting=3: PPO has 3"),
+    ({"at": 5}, "at=5: this run has 5 moments"),
+    (changed(kl=-0.1), "KL of PPO, β = 0.3 is -0.1: it is at least 0"),
+    (changed(true=math.nan), "KL, score and truth of PPO, β = 0.3 holds 1 numbers that are NaN"),
+    (changed(run=[Moment(7, 0.1, math.inf, 0.0)]), "iteration 7 holds 1 numbers"),
+    (changed(spread=(0.1,)), "spread of PPO, β = 0.3 has shape"),
+]

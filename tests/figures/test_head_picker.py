@@ -5,13 +5,10 @@ import re
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from course_lib.figures import PALETTE, HeadPicker, Look
-from course_lib.figures.style import DARK, VARIABLES
-from course_lib.figures.twin import module
-from tests.browser import open_page
+from course_lib.figures import HeadPicker, Look
+from tests.figures.reading import for_every_reader, signed, state, sync, visible
 
 LAYERS, HEADS = 2, 3
 TEXTS = {"an order": ["<end>", " Bip", " <b>", " the", " ball"], "twice": ["a", " b", "a", " b"]}
@@ -33,27 +30,13 @@ def look(name="an order", tokens=None, seed=0, **changes) -> Look:
 LOOKS = [look("an order"), look("twice")]
 
 
-def picker(**changes) -> HeadPicker:
-    return HeadPicker(changes.pop("looks", LOOKS), **changes)
+def figure(looks=LOOKS, **options) -> HeadPicker:
+    return HeadPicker(looks, **options)
 
 
-def html(figure, theme="light") -> str:
-    colours = {"light": PALETTE, "dark": DARK}[theme]
-    named = "".join(f"{VARIABLES[name]}:{value};" for name, value in colours.items() if name in VARIABLES)
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Heads</title><style>html{{{named}}}'
-        "body{background:var(--ig-paper);color:var(--ig-ink);font:16px sans-serif}</style>"
-        f'<meta name="viewport" content="width=device-width"><main><h1>Heads</h1>{figure.static_html()}</main></html>'
-    )
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("heads")
-    for theme in ("light", "dark"):
-        (folder / f"{theme}.html").write_text(html(picker(), theme), "utf-8")
-    (folder / "steps.html").write_text(html(picker(looks=STEPS, stepped="After step")), "utf-8")
-    return folder
+def stirred(page):
+    chips(page).nth(2).click()
+    yield
 
 
 STEPS = [Look(str(step), *list(vars(look("twice", seed=step)).values())[1:]) for step in (0, 100, 250)]
@@ -79,11 +62,11 @@ def check(page, given, layer, head, query):
     assert shades == pytest.approx((100 * weights[: query + 1]).tolist(), abs=0.3)
     facts = page.locator(".ig-facts")
     for name, numbers in given.scores.items():
-        expect(facts.first).to_contain_text(f"{name} {numbers[layer][head]:.2f}".replace("-", "−"))
+        expect(facts.first).to_contain_text(f"{name} {signed(numbers[layer][head])}")
     if query + 1 < len(given.tokens):
         expect(facts.last).to_contain_text(f"expected with {given.p_next[query]:.3f}")
         expect(facts.last).to_contain_text(f"{given.p_without[layer][head][query]:.3f}")
-        expect(facts.last).to_contain_text(f"“{given.tokens[query + 1].replace(' ', '·')}”")
+        expect(facts.last).to_contain_text(f"“{visible(given.tokens[query + 1])}”")
     else:
         expect(facts.last).to_contain_text("the text ends here")
     expect(chips(page).nth(query)).to_have_attribute("aria-checked", "true")
@@ -140,7 +123,7 @@ def test_the_heads_are_shaded_by_the_chosen_score(page, score):
     for layer in range(LAYERS):
         for head in range(HEADS + 1):
             value, button = LOOKS[0].scores[score][layer][head], head_button(page, layer, head)
-            expect(button).to_have_text(f"{value:.2f}".replace("-", "−"))
+            expect(button).to_have_text(signed(value))
             shade = float(re.search(r"([\d.]+)%", button.get_attribute("style"))[1])
             assert shade == pytest.approx(100 * max(0, value / full), abs=0.2)
 
@@ -149,105 +132,56 @@ def test_the_summary_says_it_in_words(page):
     head_button(page, 1, 2).click()
     chips(page).nth(3).click()
     best = int(np.argmax(LOOKS[0].weights[1, 2, 3]))
-    word = LOOKS[0].tokens[best].replace(" ", "·")
-    said = page.get_by_role("status")
+    said, word = page.get_by_role("status"), visible(LOOKS[0].tokens[best])
     expect(said).to_contain_text(f"From “·the”, head 1.2 gives most to “{word}” at {best} ")
     expect(said).to_contain_text(f"expected with {LOOKS[0].p_next[3]:.3f}, without this head")
 
 
-def test_a_slider_for_steps(browser, folder):
-    page = open_page(browser, folder, "steps")
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_slider_for_steps(open_figure, width):
+    page = open_figure(figure(STEPS, stepped="After step"), width=width)
     slider = page.get_by_role("slider", name="After step")
     for key, place in (("Home", 0), ("ArrowRight", 1), ("End", 2)):
         slider.press(key)
         expect(slider).to_have_attribute("aria-valuetext", STEPS[place].name)
         check(page, STEPS[place], 0, 0, 3)
-    assert page.faults == []
-    page.close()
-
-
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("name", ["light", "dark", "steps"])
-def test_for_every_reader(browser, folder, name, width):
-    page = open_page(browser, folder, name, width=width)
-    chips(page).nth(2).click()
-    violations = Axe().run(page).response["violations"]
-    assert [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in violations] == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.faults == []
-    page.close()
+    for_every_reader(page)
 
 
 def test_no_field_where_nobody_would_answer(page):
     expect(page.get_by_role("textbox")).to_have_count(0)
 
 
-KERNEL = """async ({ source, state }) => {
-  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
-  const { default: widget } = await import(url), heard = {};
-  const set = (name, value) => { state[name] = value; (heard[name] || []).forEach((call) => call()); };
-  const on = (names, call) => names.split(' ').forEach((name) => (heard[name.slice(7)] ||= []).push(call));
-  globalThis.kernel = { set, state, saved: 0 };
-  const model = { get: (name) => state[name], set, on, save_changes: () => { kernel.saved += 1; }, widget_manager: {} };
-  document.body.replaceChildren();
-  widget.render({ model, el: document.body });
-}"""
+def test_with_a_kernel_a_reader_asks_in_their_own_words(open_figure):
+    """Each answer takes the place of the last one; a refusal leaves it."""
 
-
-def test_with_a_kernel_a_reader_asks_in_their_own_words(page):
-    """The page's side, with a kernel played by the test, whose answers are the Python class's own."""
-    figure = picker(ask=lambda text: look("yours", text.split()))
-    state = json.loads(re.search(r"^\}\)\((.*)\);$", figure.static_html(), re.M)[1])["state"]
-    page.evaluate(KERNEL, {"source": module("head_picker"), "state": state})
-    field = page.get_by_role("textbox", name="Your own text")
-    field.fill("Momo")
-    field.press("Enter")
-    assert page.evaluate("[kernel.state.asked, kernel.saved]") == ["Momo", 1]
-    field.fill("Momo sees Bip")
-    page.get_by_role("button", name="Read it").click()
-    assert page.evaluate("[kernel.state.asked, kernel.saved]") == ["Momo sees Bip", 2]
-    figure.asked = "Momo sees Bip"
-    for name in ("looks", "look", "query"):
-        page.evaluate("([name, value]) => kernel.set(name, value)", [name, getattr(figure, name)])
-    expect(page.get_by_role("radio", name="yours", exact=True)).to_be_checked()
-    expect(chips(page).locator(".ig-mono")).to_have_text(["Momo", "sees", "Bip"])
-    check(page, look("yours", ["Momo", "sees", "Bip"]), 0, 0, 2)
-    page.evaluate("kernel.set('refused', 'too long: 900 tokens')")
-    expect(page.get_by_role("alert")).to_have_text("too long: 900 tokens")
-
-
-def test_a_kernel_answers_replaces_its_last_answer_and_may_refuse():
     def ask(text):
         if len(text) > 20:
             raise ValueError(f"{len(text)} letters are too many")
         return look("yours", text.split())
 
-    figure = picker(ask=ask)
-    figure.asked = "a b a"
-    assert [each["name"] for each in figure.looks] == ["an order", "twice", "yours"]
-    assert (figure.look, figure.query) == (2, 2)
-    figure.asked = "a b a b a"
-    assert len(figure.looks) == 3
-    assert figure.looks[2]["tokens"] == ["a", "b", "a", "b", "a"]
-    figure.asked = "a" * 21
-    assert figure.refused == "21 letters are too many"
-    assert figure.looks[2]["tokens"] == ["a", "b", "a", "b", "a"]
-    figure.asked = "b b"
-    assert figure.refused == ""
-    figure.asked = "  "
-    assert figure.looks[2]["tokens"] == ["b", "b"]
-
-
-def test_without_somebody_to_ask_nothing_happens():
-    figure = picker()
-    figure.asked = "a b"
-    assert len(figure.looks) == 2
+    own = figure(ask=ask)
+    page = open_figure(own, kernel=True)
+    field, read = page.get_by_role("textbox", name="Your own text"), page.get_by_role("button", name="Read it")
+    for words, send in ((["Momo"] * 2, lambda: field.press("Enter")), (["Momo", "sees", "Bip"], read.click)):
+        field.fill(" ".join(words))
+        send()
+        sync(page, own)
+        assert [each["name"] for each in own.looks] == ["an order", "twice", "yours"]
+        assert (own.look, own.query) == (2, len(words) - 1)
+        expect(page.get_by_role("radio", name="yours", exact=True)).to_be_checked()
+        expect(chips(page).locator(".ig-mono")).to_have_text(words)
+        check(page, look("yours", words), 0, 0, len(words) - 1)
+    for text, refused in (("a" * 21, "21 letters are too many"), ("b b", ""), ("  ", "")):
+        field.fill(text)
+        read.click()
+        sync(page, own)
+        expect(page.get_by_role("alert")).to_have_text(refused)
+    assert own.looks[2]["tokens"] == ["b", "b"]
 
 
 def test_a_small_state_travels():
-    html = picker(looks=[look("long", ["x"] * 40)]).static_html()
-    held = json.loads(re.search(r"^\}\)\((.*)\);$", html, re.M)[1])["state"]
-    assert set(held) == {"asked", "head", "layer", "look", "looks", "query", "refused", "shade", "stepped"}
+    held = state(figure([look("long", ["x"] * 40)]))
     assert len(json.dumps(held)) < 4 / 3 * LAYERS * HEADS * 40 * 41 / 2 + 4000
 
 
@@ -258,23 +192,17 @@ def changed(**changes):
 EVEN = np.tril(np.ones((LAYERS, HEADS, 5, 5)))
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        (changed(weights=EVEN), "sum to 1 … 5, not to 1"),
-        (changed(weights=np.full((LAYERS, HEADS, 5, 5), 0.2)), "a weight of 0.2 looks ahead"),
-        (changed(weights=np.ones((LAYERS, HEADS, 4, 4))), r"weights has shape \(2, 3, 4, 4\)"),
-        (changed(p_next=[0.1, 0.2]), r"p_next has shape \(2,\), expected \(4\)"),
-        (changed(p_next=[0.1, 0.2, 0.3, 1.5]), "not from 0 to 1"),
-        (changed(p_without=np.zeros((LAYERS, HEADS, 4))), r"p_without has shape \(2, 3, 4\), expected \(2, 4, 4\)"),
-        (changed(scores={"induction": np.zeros((LAYERS, HEADS))}), r"induction has shape \(2, 3\), expected \(2, 4\)"),
-        ({"looks": [LOOKS[0], look("twice", scores={"other": np.zeros((LAYERS, HEADS + 1))})]}, "that differ"),
-        ({"looks": []}, "look=0: there are 0"),
-        ({"look": 2}, "look=2: there are 2"),
-        ({"head": 4}, "layer=0, head=4, query=4: the last are 1, 3, 4"),
-        ({"look": 1, "query": 4}, "query=4: the last are 1, 3, 3"),
-    ],
-)
-def test_what_cannot_be_shown_is_an_error(changes, message):
-    with pytest.raises(ValueError, match=message):
-        picker(**changes)
+FAULTS = [
+    (changed(weights=EVEN), "sum to 1 … 5, not to 1"),
+    (changed(weights=np.full((LAYERS, HEADS, 5, 5), 0.2)), "a weight of 0.2 looks ahead"),
+    (changed(weights=np.ones((LAYERS, HEADS, 4, 4))), r"weights has shape \(2, 3, 4, 4\)"),
+    (changed(p_next=[0.1, 0.2]), r"p_next has shape \(2,\), expected \(4\)"),
+    (changed(p_next=[0.1, 0.2, 0.3, 1.5]), "not from 0 to 1"),
+    (changed(p_without=np.zeros((LAYERS, HEADS, 4))), r"p_without has shape \(2, 3, 4\), expected \(2, 4, 4\)"),
+    (changed(scores={"induction": np.zeros((LAYERS, HEADS))}), r"induction has shape \(2, 3\), expected \(2, 4\)"),
+    ({"looks": [LOOKS[0], look("twice", scores={"other": np.zeros((LAYERS, HEADS + 1))})]}, "that differ"),
+    ({"looks": []}, "look=0: there are 0"),
+    ({"look": 2}, "look=2: there are 2"),
+    ({"head": 4}, "layer=0, head=4, query=4: the last are 1, 3, 4"),
+    ({"look": 1, "query": 4}, "query=4: the last are 1, 3, 3"),
+]

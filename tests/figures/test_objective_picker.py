@@ -2,13 +2,11 @@
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from course_lib.figures import PALETTE, ObjectivePicker
+from course_lib.figures import ObjectivePicker
 from course_lib.figures.objective_picker import OBJECTIVES
-from course_lib.figures.style import DARK, VARIABLES
-from tests.browser import open_page
+from tests.figures.reading import visible
 
 TOKENS = ["Anna", " asks", " Bip", " to", " paint", " it"]
 CHOSEN = {1: "[MASK]", 3: "random", 4: "unchanged"}
@@ -32,35 +30,21 @@ def expected(objective, prefix=3, chosen=CHOSEN):
     return inputs, [*[None] * prefix, *TOKENS[prefix:]], given
 
 
-def html(theme):
-    colours = {"light": PALETTE, "dark": DARK}[theme]
-    named = "".join(f"{VARIABLES[name]}:{value};" for name, value in colours.items() if name in VARIABLES)
-    figure = ObjectivePicker(TOKENS, CHOSEN, row=2)
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Objectives</title><style>html{{{named}}}'
-        "body{background:var(--ig-paper);color:var(--ig-ink);font:16px sans-serif}</style>"
-        '<meta name="viewport" content="width=device-width"><main><h1>Objectives</h1>'
-        f"{figure.static_html()}</main></html>"
-    )
+def figure(tokens=TOKENS, chosen=CHOSEN, **options) -> ObjectivePicker:
+    return ObjectivePicker(tokens, chosen, **{"row": 2} | options)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("objectives")
-    for theme in ("light", "dark"):
-        (folder / f"{theme}.html").write_text(html(theme), "utf-8")
-    return folder
-
-
-def shown(text):
-    return text.replace(" ", "·")
+def stirred(page):
+    for objective in OBJECTIVES:
+        pick(page, objective)
+        yield
 
 
 def check(page, objective, **how):
     inputs, targets, sees = expected(objective, **how)
     chips = page.locator(".ig-objective .ig-chip")
-    expect(chips.locator(".ig-mono")).to_have_text([shown(token) for token in inputs])
-    expect(chips.locator("small")).to_have_text(["–" if token is None else f"→ {shown(token)}" for token in targets])
+    expect(chips.locator(".ig-mono")).to_have_text([visible(token) for token in inputs])
+    expect(chips.locator("small")).to_have_text(["–" if token is None else f"→ {visible(token)}" for token in targets])
     cells = page.locator(".ig-sees tbody td").evaluate_all("cells => cells.map(c => c.textContent)")
     assert np.array_equal(np.reshape(cells, (N, N)) == "sees", sees)
     hatched = page.locator(".ig-sees tbody td").evaluate_all("cs => cs.map(c => c.classList.contains('ig-masked'))")
@@ -125,29 +109,11 @@ def test_keys_alone_reach_everything(page):
     check(page, "masked", chosen=CHOSEN | {0: "[MASK]"})
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_no_accessibility_faults_and_no_sideways_scroll(browser, folder, theme, width):
-    page = open_page(browser, folder, theme, width=width)
-    for objective in OBJECTIVES:
-        pick(page, objective)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        result = Axe().run(page)
-        assert result.violations_count == 0, result.generate_report()
-    page.close()
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"tokens": ["a", "b"]}, "2 tokens: from 3 to 20"),
-        ({"objective": "diffusion"}, "objective='diffusion': choose one of autoregressive, masked"),
-        ({"prefix": 6}, "prefix=6, row=3: of 6 tokens, 1 to 5"),
-        ({"row": 6}, "prefix=3, row=6"),
-        ({"chosen": {6: "[MASK]"}}, r"chosen=\{6: '\[MASK\]'\}: places run to 5"),
-        ({"chosen": {1: "gone"}}, r"fates are \[MASK\], random, unchanged"),
-    ],
-)
-def test_what_cannot_be_shown_is_refused(changes, message):
-    with pytest.raises(ValueError, match=message):
-        ObjectivePicker(**({"tokens": TOKENS} | changes))
+FAULTS = [
+    ({"tokens": ["a", "b"]}, "2 tokens: from 3 to 20"),
+    ({"objective": "diffusion"}, "objective='diffusion': choose one of autoregressive, masked"),
+    ({"prefix": 6}, "prefix=6, row=2: of 6 tokens, 1 to 5"),
+    ({"row": 6}, "prefix=3, row=6"),
+    ({"chosen": {6: "[MASK]"}}, r"chosen=\{6: '\[MASK\]'\}: places run to 5"),
+    ({"chosen": {1: "gone"}}, r"fates are \[MASK\], random, unchanged"),
+]

@@ -1,50 +1,27 @@
 """The parameter treemap: areas in proportion to exact counts, in a page without a kernel, in a real browser."""
 
-import json
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from course_lib.figures import PALETTE, ParameterTreemap
+from course_lib.figures import ParameterTreemap
 from course_lib.figures.parameter_treemap import PARTS
-from course_lib.figures.style import DARK, VARIABLES
-from course_lib.figures.twin import module
 from course_lib.models import DTYPES, GPT1_SIZE, GPT2_SIZES, GPT3_ROWS, count_parameters, parameter_table, weight_bytes
-from tests.browser import open_page
+from tests.figures.reading import state
 
 MODELS = {"GPT-1": GPT1_SIZE, "small": GPT2_SIZES["gpt2"], "XL": GPT2_SIZES["gpt2-xl"], "GPT-3": GPT3_ROWS[-1]}
 TABLES = {name: parameter_table(config, final_norm=name != "GPT-1") for name, config in MODELS.items()}
 
 
-def treemap(**changes) -> ParameterTreemap:
-    arguments = {"model": "small"} | changes
-    return ParameterTreemap(arguments.pop("tables", TABLES), arguments.pop("dtypes", DTYPES), **arguments)
+def figure(tables=TABLES, dtypes=DTYPES, **options) -> ParameterTreemap:
+    return ParameterTreemap(tables, dtypes, **{"model": "small"} | options)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("treemap")
-    for theme, colours in {"light": PALETTE, "dark": DARK}.items():
-        named = "".join(f"{VARIABLES[name]}:{value};" for name, value in colours.items() if name in VARIABLES)
-        (folder / f"{theme}.html").write_text(
-            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Sizes</title><style>html{{{named}}}'
-            "body{background:var(--ig-paper);color:var(--ig-ink);font:16px sans-serif}</style>"
-            '<meta name="viewport" content="width=device-width"><main><h1>Sizes</h1>'
-            f"{treemap().static_html()}</main></html>",
-            "utf-8",
-        )
-    return folder
-
-
-@pytest.fixture
-def page(browser, folder):
-    """Tiles stand where they belong at once."""
-    page = open_page(browser, folder, reduced_motion="reduce")
-    yield page
-    assert page.faults == []
-    page.close()
+def stirred(page):
+    for name in MODELS:
+        page.get_by_role("radio", name=name, exact=True).check()
+        yield
 
 
 def tiles(page) -> dict[str, dict]:
@@ -53,15 +30,6 @@ def tiles(page) -> dict[str, dict]:
         "nodes => nodes.map(n => n.hidden ? null : n.getBoundingClientRect().toJSON())"
     )
     return {name: box for name, box in zip(PARTS, boxes, strict=True) if box is not None}
-
-
-def call(page, expression: str, argument):
-    """Import the figure's module and evaluate an expression of `module` and `x`."""
-    return page.evaluate(
-        "async ({ source, x }) => { const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));"
-        f" const module = await import(url); return {expression}; }}",
-        {"source": module("parameter_treemap"), "x": argument},
-    )
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -98,19 +66,19 @@ def test_components_of_a_kind_lie_together(page):
         assert width * height == pytest.approx(sum(b["width"] * b["height"] for b in own), rel=0.02)
 
 
-def test_squarify_draws_the_example_of_its_authors(page):
+def test_squarify_draws_the_example_of_its_authors(call):
     """Areas 6, 6, 4, 3, 2, 2, 1 in a rectangle of 6 by 4 (Bruls, Huizing and van Wijk 2000, figure 5)."""
-    rects = call(page, "module.squarify(x, { x: 0, y: 0, w: 6, h: 4 })", [6, 6, 4, 3, 2, 2, 1])
+    rects = call("m.squarify(x, { x: 0, y: 0, w: 6, h: 4 })", [6, 6, 4, 3, 2, 2, 1])
     sides = [(rect["w"], rect["h"]) for rect in rects]
     expected = [(3, 2), (3, 2), (12 / 7, 7 / 3), (9 / 7, 7 / 3), (6 / 5, 5 / 3), (6 / 5, 5 / 3), (3 / 5, 5 / 3)]
     assert sides == [pytest.approx(side) for side in expected]
-    mixed = call(page, "module.squarify(x, { x: 0, y: 0, w: 6, h: 4 })", [1, 6, 0, 2, 6, 3, 2, 4])
+    mixed = call("m.squarify(x, { x: 0, y: 0, w: 6, h: 4 })", [1, 6, 0, 2, 6, 3, 2, 4])
     assert [rect["w"] * rect["h"] for rect in mixed] == pytest.approx([1, 6, 0, 2, 6, 3, 2, 4])
 
 
 @pytest.mark.parametrize(("bytes_", "text"), [(73_728, "73.7 kB"), (6_230_444_800, "6.23 GB"), (999, "999 bytes")])
-def test_bytes_in_decimal_units(page, bytes_, text):
-    assert call(page, "module.inUnits(x)", bytes_) == text
+def test_bytes_in_decimal_units(call, bytes_, text):
+    assert call("m.inUnits(x)", bytes_) == text
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -156,50 +124,25 @@ def test_gpt1_has_no_last_norm(page):
     expect(page.get_by_role("status")).to_contain_text("It has no ln_f (after the last block).")
 
 
-@pytest.mark.parametrize(("motion", "seconds"), [("reduce", "0s"), ("no-preference", "0.25s")])
-def test_motion_only_for_those_who_want_it(browser, folder, motion, seconds):
-    page = open_page(browser, folder, reduced_motion=motion)
-    durations = page.locator(".ig-treemap .ig-tile").first.evaluate("n => getComputedStyle(n).transitionDuration")
-    assert set(durations.split(", ")) == {seconds}
-    page.close()
-
-
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_for_every_reader(browser, folder, theme, width):
-    page = open_page(browser, folder, theme, width=width, reduced_motion="reduce")
-    for name in MODELS:
-        page.get_by_role("radio", name=name, exact=True).check()
-        violations = Axe().run(page).response["violations"]
-        assert [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in violations] == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        cut = page.locator(".ig-part:visible").evaluate_all(
-            "nodes => nodes.filter(n => n.scrollWidth > n.clientWidth).length"
-        )
-        assert cut == 0
-    assert page.faults == []
-    page.close()
+def test_no_row_of_the_list_is_cut_off(open_figure, width):
+    page = open_figure(figure(), width=width)
+    for _ in stirred(page):
+        wider = "nodes => nodes.filter((node) => node.scrollWidth > node.clientWidth).length"
+        assert page.locator(".ig-part:visible").evaluate_all(wider) == 0
 
 
 def test_a_small_exact_state_travels():
-    held = json.loads(re.search(r"^\}\)\((.*)\);$", treemap().static_html(), re.M)[1])["state"]
-    assert set(held) == {"bytes_each", "component", "counts", "dtype", "dtypes", "model", "models", "parts"}
-    assert [sum(counts) for counts in held["counts"]] == [count_parameters_of(name) for name in MODELS]
+    assert [sum(counts) for counts in state(figure())["counts"]] == [count_parameters_of(name) for name in MODELS]
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"model": "GPT-5"}, r"model 'GPT-5' is none of \['GPT-1'"),
-        ({"dtype": "float12"}, "dtype 'float12' is none of"),
-        ({"component": "lm_head"}, "component 'lm_head' is none of"),
-        ({"tables": {}}, "model 'small' is none of"),
-        ({"tables": {"small": {"lm_head": 3}}}, "small: component 'lm_head' is none of"),
-        ({"tables": {"small": {"wte": -1}}}, "wte has -1 parameters"),
-        ({"tables": {"small": {"wte": 0}}}, "small has 0 parameters"),
-        ({"tables": {"small": {"wte": 2**51}}}, "a page counts from 1 to 9007199254740992"),
-    ],
-)
-def test_what_cannot_be_shown_is_an_error(changes, message):
-    with pytest.raises(ValueError, match=message):
-        treemap(**changes)
+FAULTS = [
+    ({"model": "GPT-5"}, r"model 'GPT-5' is none of \['GPT-1'"),
+    ({"dtype": "float12"}, "dtype 'float12' is none of"),
+    ({"component": "lm_head"}, "component 'lm_head' is none of"),
+    ({"tables": {}}, "model 'small' is none of"),
+    ({"tables": {"small": {"lm_head": 3}}}, "small: component 'lm_head' is none of"),
+    ({"tables": {"small": {"wte": -1}}}, "wte has -1 parameters"),
+    ({"tables": {"small": {"wte": 0}}}, "small has 0 parameters"),
+    ({"tables": {"small": {"wte": 2**51}}}, "a page counts from 1 to 9007199254740992"),
+]

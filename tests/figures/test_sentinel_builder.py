@@ -1,40 +1,26 @@
 """The sentinel builder: what it shows is what the library makes, in a page without a kernel, in a real browser."""
 
-import json
 import re
 
-import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from course_lib.figures import PALETTE, Gaps, SentinelBuilder
+from course_lib.figures import Gaps, SentinelBuilder
 from course_lib.figures.sentinel_builder import NAMES
-from course_lib.figures.style import DARK, VARIABLES
 from course_lib.training.spans import noise_counts, span_pair
-from tests.browser import open_page
 
 PAPER = ["Thank", "you", "for", "inviting", "me", "to", "your", "party", "last", "week", "."]
 TEXTS = [Gaps("the paper", PAPER, (2, 3, 8)), Gaps("long", [f"w{i}" for i in range(50)], (0, 49))]
 VOCAB = 512
 
 
-def builder(**changes) -> SentinelBuilder:
-    return SentinelBuilder(changes.pop("texts", TEXTS), **{"vocab_size": VOCAB, **changes})
+def figure(texts=TEXTS, **options) -> SentinelBuilder:
+    return SentinelBuilder(texts, **{"vocab_size": VOCAB} | options)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sentinels")
-    for theme, colours in {"light": PALETTE, "dark": DARK}.items():
-        named = "".join(f"{VARIABLES[name]}:{value};" for name, value in colours.items() if name in VARIABLES)
-        (folder / f"{theme}.html").write_text(
-            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Gaps</title><style>html{{{named}}}'
-            "body{background:var(--ig-paper);color:var(--ig-ink);font:16px sans-serif}</style>"
-            f'<meta name="viewport" content="width=device-width"><main><h1>Gaps</h1>{builder().static_html()}</main>'
-            "</html>",
-            "utf-8",
-        )
-    return folder
+def stirred(page):
+    page.get_by_role("radio", name="long").check()
+    words(page).nth(7).click()
+    yield
 
 
 def words(page):
@@ -126,36 +112,11 @@ def test_the_summary_says_it_in_words(page):
     )
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_for_every_reader(browser, folder, theme, width):
-    page = open_page(browser, folder, theme, width=width)
-    page.get_by_role("radio", name="long").check()
-    words(page).nth(7).click()
-    violations = Axe().run(page).response["violations"]
-    assert [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in violations] == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.faults == []
-    page.close()
-
-
-def test_the_state_that_travels():
-    state = json.loads(re.search(r"^\}\)\((.*)\);$", builder().static_html(), re.M)[1])["state"]
-    assert set(state) == {"texts", "names", "vocab_size", "text", "taken", "drawn", "seed"}
-    assert state["taken"] == [2, 3, 8]
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"texts": []}, "text=0: there are 0"),
-        ({"text": 2}, "text=2: there are 2"),
-        ({"texts": [Gaps("one", ["a"])]}, "'one' has 1 words: from 2 to 50"),
-        ({"texts": [Gaps("many", ["a"] * 51)]}, "'many' has 51 words"),
-        ({"texts": [Gaps("two", ["a", "b"], (2,))]}, "place 2 is not in 'two', whose words are 0 to 1"),
-        ({"vocab_size": 20}, "vocab_size=20 has no room for 26 sentinels"),
-    ],
-)
-def test_what_cannot_be_shown_is_an_error(changes, message):
-    with pytest.raises(ValueError, match=message):
-        builder(**changes)
+FAULTS = [
+    ({"texts": []}, "text=0: there are 0"),
+    ({"text": 2}, "text=2: there are 2"),
+    ({"texts": [Gaps("one", ["a"])]}, "'one' has 1 words: from 2 to 50"),
+    ({"texts": [Gaps("many", ["a"] * 51)]}, "'many' has 51 words"),
+    ({"texts": [Gaps("two", ["a", "b"], (2,))]}, "place 2 is not in 'two', whose words are 0 to 1"),
+    ({"vocab_size": 20}, "vocab_size=20 has no room for 26 sentinels"),
+]

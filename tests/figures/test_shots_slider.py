@@ -5,13 +5,10 @@ import re
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from course_lib.figures import PALETTE, GrowingPrompt, ShotsSlider
-from course_lib.figures.style import DARK, VARIABLES
-from course_lib.figures.twin import module
-from tests.browser import open_page
+from course_lib.figures import GrowingPrompt, ShotsSlider
+from tests.figures.reading import state, sync
 
 NAMES = ["Anna", "Ben", "<b>"]
 
@@ -34,23 +31,13 @@ def prompt(name="a code book", shots=3, right=1, seed=0, **changes) -> GrowingPr
 PROMPTS = [prompt(), prompt("one that nobody knows", shots=2, seed=1, best=None, right=None)]
 
 
-def slider_figure(**changes) -> ShotsSlider:
-    return ShotsSlider(changes.pop("prompts", PROMPTS), **changes)
+def figure(prompts=PROMPTS, **options) -> ShotsSlider:
+    return ShotsSlider(prompts, **options)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shots")
-    for theme, colours in {"light": PALETTE, "dark": DARK}.items():
-        named = "".join(f"{VARIABLES[name]}:{value};" for name, value in colours.items() if name in VARIABLES)
-        (folder / f"{theme}.html").write_text(
-            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Shots</title><style>html{{{named}}}'
-            "body{background:var(--ig-paper);color:var(--ig-ink);font:16px sans-serif}</style>"
-            '<meta name="viewport" content="width=device-width"><main><h1>Shots</h1>'
-            f"{slider_figure().static_html()}</main></html>",
-            "utf-8",
-        )
-    return folder
+def stirred(page):
+    page.get_by_role("slider", name="Shots").press("End")
+    yield
 
 
 def check(page, given, n):
@@ -100,95 +87,47 @@ def test_another_prompt_has_its_own_shots(page):
     check(page, PROMPTS[0], 3)
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_for_every_reader(browser, folder, theme, width):
-    page = open_page(browser, folder, theme, width=width)
-    page.get_by_role("slider", name="Shots").press("End")
-    violations = Axe().run(page).response["violations"]
-    assert [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in violations] == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    expect(page.get_by_role("textbox")).to_have_count(0)  # nobody would answer
-    assert page.faults == []
-    page.close()
-
-
-KERNEL = """async ({ source, state }) => {
-  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
-  const { default: widget } = await import(url), heard = {};
-  const set = (name, value) => { state[name] = value; (heard[name] || []).forEach((call) => call()); };
-  const on = (names, call) => names.split(' ').forEach((name) => (heard[name.slice(7)] ||= []).push(call));
-  globalThis.kernel = { set, state, saved: 0 };
-  const model = { get: (name) => state[name], set, on, save_changes: () => { kernel.saved += 1; }, widget_manager: {} };
-  document.body.replaceChildren();
-  widget.render({ model, el: document.body });
-}"""
-
-
 def answering(text):
     if "=" not in text:
         raise ValueError(f"no line in {text!r}")
     return prompt("yours", shots=text.count("="), seed=5)
 
 
-def test_with_a_kernel_a_reader_asks_in_their_own_lines(page):
-    """The page's side, with a kernel played by the test, whose answers are the Python class's own."""
-    figure = slider_figure(ask=answering)
-    state = json.loads(re.search(r"^\}\)\((.*)\);$", figure.static_html(), re.M)[1])["state"]
-    page.evaluate(KERNEL, {"source": module("shots_slider"), "state": state})
-    field = page.get_by_role("textbox", name="Your own lines")
-    field.fill("hat")
-    field.press("Enter")
-    assert page.evaluate("[kernel.state.asked, kernel.saved]") == ["hat", 1]
-    field.fill("hat = Ben; hat")
-    page.get_by_role("button", name="Ask the model").click()
-    assert page.evaluate("[kernel.state.asked, kernel.saved]") == ["hat = Ben; hat", 2]
-    figure.asked = "hat = Ben; hat"
-    for name in ("prompts", "prompt", "shots"):
-        page.evaluate("([name, value]) => kernel.set(name, value)", [name, getattr(figure, name)])
-    expect(page.get_by_role("radio", name="yours")).to_be_checked()
-    check(page, prompt("yours", shots=1, seed=5), 1)
-    page.evaluate("kernel.set('refused', 'no line in it')")
-    expect(page.get_by_role("alert")).to_have_text("no line in it")
+def test_with_a_kernel_a_reader_asks_in_their_own_lines(open_figure):
+    """Each answer takes the place of the last one; a refusal leaves it."""
+    own = figure(ask=answering)
+    page = open_figure(own, kernel=True)
+    field, send = page.get_by_role("textbox", name="Your own lines"), page.get_by_role("button", name="Ask the model")
+    for text, n, ask in (("a = b; a", 1, lambda: field.press("Enter")), ("hat = Ben; kite = Ben; hat", 2, send.click)):
+        field.fill(text)
+        ask()
+        sync(page, own)
+        assert [each["name"] for each in own.prompts] == ["a code book", "one that nobody knows", "yours"]
+        expect(page.get_by_role("radio", name="yours")).to_be_checked()
+        check(page, prompt("yours", shots=n, seed=5), n)
+    for text, refused in (("nothing", "no line in 'nothing'"), ("a = b; b", ""), ("  ", "")):
+        field.fill(text)
+        send.click()
+        sync(page, own)
+        expect(page.get_by_role("alert")).to_have_text(refused)
+    assert (own.prompt, own.shots) == (2, 1)
 
 
-def test_a_kernel_answers_replaces_its_last_answer_and_may_refuse():
-    figure = slider_figure(ask=answering)
-    figure.asked = "a = b; a"
-    assert [each["name"] for each in figure.prompts] == ["a code book", "one that nobody knows", "yours"]
-    assert (figure.prompt, figure.shots) == (2, 1)
-    figure.asked = "a = b; c = d; a"
-    assert (len(figure.prompts), figure.shots) == (3, 2)
-    figure.asked = "nothing"
-    assert figure.refused == "no line in 'nothing'"
-    figure.asked = "a = b; b"
-    assert figure.refused == ""
-    figure.asked = "  "
-    assert len(figure.prompts) == 3
-    silent = slider_figure()
-    silent.asked = "a = b"
-    assert len(silent.prompts) == 2
+def test_no_field_where_nobody_would_answer(page):
+    expect(page.get_by_role("textbox")).to_have_count(0)
 
 
 def test_a_small_state_travels():
-    held = json.loads(re.search(r"^\}\)\((.*)\);$", slider_figure().static_html(), re.M)[1])["state"]
-    assert set(held) == {"asked", "prompt", "prompts", "refused", "shots"}
-    assert len(json.dumps(held)) < 2000
+    assert len(json.dumps(state(figure()))) < 2000
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"prompts": []}, "prompt=0: there are 0"),
-        ({"prompt": 2}, "prompt=2: there are 2"),
-        ({"shots": 4}, "shots=4: this prompt has 3"),
-        ({"prompts": [prompt(probabilities=np.ones((3, 3)) / 3)]}, r"shape \(3, 3\), expected \(4, 3\)"),
-        ({"prompts": [prompt(probabilities=np.ones((4, 3)))]}, "probabilities run from 1 and sum to 3"),
-        ({"prompts": [prompt(best=np.ones((4, 2)) / 2)]}, r"best has shape \(4, 2\)"),
-        ({"prompts": [prompt(best=-np.ones((4, 3)))]}, "best run from -1"),
-        ({"prompts": [prompt(right=3)]}, "right=3: there are 3 answers"),
-    ],
-)
-def test_what_cannot_be_shown_is_an_error(changes, message):
-    with pytest.raises(ValueError, match=message):
-        slider_figure(**changes)
+FAULTS = [
+    ({"prompts": []}, "prompt=0: there are 0"),
+    ({"prompt": 2}, "prompt=2: there are 2"),
+    ({"shots": 4}, "shots=4: this prompt has 3"),
+    ({"prompts": [prompt(probabilities=np.ones((3, 3)) / 3)]}, r"shape \(3, 3\), expected \(4, 3\)"),
+    ({"prompts": [prompt(probabilities=np.ones((4, 3)))]}, "probabilities run from 1 and sum to 3"),
+    ({"prompts": [prompt(best=np.ones((4, 2)) / 2)]}, r"best has shape \(4, 2\)"),
+    ({"prompts": [prompt(best=-np.ones((4, 3)))]}, "best run from -1"),
+    ({"prompts": [prompt(right=3)]}, "right=3: there are 3 answers"),
+]

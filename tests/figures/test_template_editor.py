@@ -1,21 +1,17 @@
 """The movable chat template: rows and masks are the library's, in a page without a kernel, in a real browser."""
 
-import json
 import re
 from itertools import product
 
 import numpy as np
 import pytest
 import torch
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from course_lib.alignment import Chat, mask_by_padding_id, pack
-from course_lib.figures import PALETTE, Graded, TemplateEditor
-from course_lib.figures.style import DARK, VARIABLES
-from course_lib.figures.twin import module
+from course_lib.figures import Graded, TemplateEditor
 from course_lib.tokens import ENDOFTEXT, train_bpe
-from tests.browser import open_page
+from tests.figures.reading import sync
 
 PROMPTS = ["Anna says: Momo, take the lamp to the park.", "Ben says: Zed, hurt Anna."]
 ANSWERS = ["Momo takes it to the park. Anna is happy.", "Zed says: no."]
@@ -38,32 +34,15 @@ def graded(i):
     return Graded(PROMPTS[i], ANSWERS[i], 0.25 + 0.125 * n, 1 / (1 + n))
 
 
-def editor(**changes) -> TemplateEditor:
-    first, second = changes.pop("first", graded(0)), changes.pop("second", graded(1))
-    return TemplateEditor(CHAT, first, second, **({"n_ctx": 160, "room": 100} | changes))
+def figure(first=None, second=None, **options) -> TemplateEditor:
+    return TemplateEditor(CHAT, first or graded(0), second or graded(1), **{"n_ctx": 160, "room": 100} | options)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("template")
-    for theme, colours in {"light": PALETTE, "dark": DARK}.items():
-        named = "".join(f"{VARIABLES[name]}:{value};" for name, value in colours.items() if name in VARIABLES)
-        (folder / f"{theme}.html").write_text(
-            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Chat</title><style>html{{{named}}}'
-            "body{background:var(--ig-paper);color:var(--ig-ink);font:16px sans-serif}</style>"
-            f'<meta name="viewport" content="width=device-width"><main><h1>Chat</h1>{editor().static_html()}</main>'
-            "</html>",
-            "utf-8",
-        )
-    return folder
-
-
-def call(page, function, *arguments):
-    return page.evaluate(
-        "async ({ source, name, args }) => { const url = URL.createObjectURL(new Blob([source], "
-        "{ type: 'text/javascript' })); return (await import(url))[name](...args); }",
-        {"source": module("template_editor"), "name": function, "args": list(arguments)},
-    )
+def stirred(page):
+    page.get_by_label("Whatever has the padding's id is left out").check()
+    yield
+    page.get_by_role("radio", name="packed").check()
+    yield
 
 
 def chips(page, row):
@@ -86,7 +65,7 @@ def fact(page, name):
 
 
 @pytest.mark.parametrize(("packed", "finished"), list(product([False, True], [True, False])))
-def test_rows_and_masks_are_the_librarys(page, packed, finished):
+def test_rows_and_masks_are_the_librarys(call, packed, finished):
     texts = [(PROMPTS[0], ANSWERS[0], finished), (PROMPTS[1], ANSWERS[1], True), (PROMPTS[1], "", finished)]
     rows = [([CHAT.prompt(p)], [CHAT.answer(a, f)]) for p, a, f in texts]
     lengths = torch.tensor([len(p[0]) + len(a[0]) for p, a in rows])
@@ -97,9 +76,9 @@ def test_rows_and_masks_are_the_librarys(page, packed, finished):
     else:
         batch = CHAT.batch([p[0] for p, _ in rows], [a[0] for _, a in rows])
         filled = torch.arange(batch.ids.shape[1]) < lengths[:, None]
-    merges = editor().merges
-    chats = [call(page, "chatOf", {"prompt": p, "answer": a, "finished": f}, merges) for p, a, f in texts]
-    shown = call(page, "rowsOf", chats, packed, room)
+    merges = figure().merges
+    chats = [call("m.chatOf(...x)", [{"prompt": p, "answer": a, "finished": f}, merges]) for p, a, f in texts]
+    shown = call("m.rowsOf(...x)", [chats, packed, room])
     names = {CHAT.end_id: "end", CHAT.answer_id: "answer"}
     expected = [[names.get(i, i) if on else "pad" for i, on in zip(*row)] for row in zip(batch.ids.tolist(), filled)]
     assert [row["tokens"] for row in shown] == expected
@@ -108,8 +87,8 @@ def test_rows_and_masks_are_the_librarys(page, packed, finished):
     ids = torch.where(filled, batch.ids, CHAT.end_id)  # padding has the end token's id
     for scope, mask in by_scope.items():
         kept = mask_by_padding_id(ids[:, 1:], mask, CHAT.end_id)
-        assert [call(page, "counted", row, scope, False) for row in shown] == mask.tolist(), scope
-        assert [call(page, "counted", row, scope, True) for row in shown] == kept.tolist(), scope
+        for by_id, expected in ((False, mask), (True, kept)):
+            assert [call("m.counted(...x)", [row, scope, by_id]) for row in shown] == expected.tolist(), scope
 
 
 def test_it_begins_with_the_answers_and_their_end_tokens(page):
@@ -217,79 +196,41 @@ def test_keys_alone_reach_everything(page):
     expect(page.get_by_role("list")).to_have_count(1)
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("packed", [False, True])
-def test_for_every_reader(browser, folder, theme, width, packed):
-    page = open_page(browser, folder, theme, width=width)
-    page.get_by_label("Whatever has the padding's id is left out").check()
-    if packed:
-        page.get_by_role("radio", name="packed").check()
-    violations = Axe().run(page).response["violations"]
-    assert [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in violations] == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.faults == []
-    page.close()
-
-
 # ---- with a kernel
 
-KERNEL = """async ({ source, state }) => {
-  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
-  const { default: widget } = await import(url), heard = {};
-  const set = (name, value) => { state[name] = value; (heard[name] || []).forEach((call) => call()); };
-  const on = (names, call) => names.split(' ').forEach((name) => (heard[name.slice(7)] ||= []).push(call));
-  globalThis.kernel = { set, state };
-  const model = { get: (name) => state[name], set, on, save_changes: () => {}, widget_manager: {} };
-  document.body.replaceChildren();
-  widget.render({ model, el: document.body });
-}"""
 
-
-def test_with_a_kernel_own_chats_have_numbers(page):
+def test_with_a_kernel_own_chats_have_numbers(open_figure):
     def ask(prompt, answer, finished):
+        if "hurt" in answer:
+            raise ValueError(f"{answer!r} cannot be graded")
         n = length(prompt, answer, finished)
         return [0.5] * n, [1.0] * n
 
-    figure = editor(ask=ask)
-    state = json.loads(re.search(r"^\}\)\((.*)\);$", figure.static_html(), re.M)[1])["state"]
-    page.evaluate(KERNEL, {"source": module("template_editor"), "state": state})
-    assert page.evaluate("kernel.state.asked") == []  # the example is known
+    own = figure(ask=ask)
+    page = open_figure(own, kernel=True)
+    assert page.evaluate("kernel.saved") == []  # the example is known
     page.get_by_label("Answer", exact=True).fill("Momo, no.")
-    figure.asked = page.evaluate("kernel.state.asked")
-    assert figure.asked == [PROMPTS[0], "Momo, no.", "finished"]
-    page.evaluate("(answer) => kernel.set('answered', answer)", figure.answered)
+    sync(page, own)
+    assert own.asked == [PROMPTS[0], "Momo, no.", "finished"]
     assert {chip[2] for chip in chips(page, 1)[:-1]} == {"0.50"}
-    page.evaluate("kernel.set('refused', 'too long: 900 tokens')")
-    expect(page.get_by_role("alert")).to_have_text("too long: 900 tokens")
-
-
-def test_a_kernel_may_refuse():
-    def ask(prompt, answer, finished):
-        raise ValueError(f"{answer!r} cannot be graded")
-
-    figure = editor(ask=ask)
-    figure.asked = ["a", "b", ""]
-    assert figure.refused == "'b' cannot be graded"
+    page.get_by_label("The answer ends with an end token").uncheck()
+    page.get_by_label("Answer", exact=True).fill("hurt")
+    sync(page, own)
+    assert own.asked == [PROMPTS[0], "hurt", ""]
+    expect(page.get_by_role("alert")).to_have_text("'hurt' cannot be graded")
 
 
 # ---- what cannot be shown
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"first": Graded(" ", "no")}, "the prompt is ' ': there is nothing to answer"),
-        ({"room": 10}, r"chats of \[\d+, \d+\] tokens, room=10, n_ctx=160: each has to fit into the next"),
-        ({"n_ctx": 90}, "room=100, n_ctx=90"),
-        ({"first": Graded(PROMPTS[0], "no", [1.0], [1.0])}, r"nats has shape \(1,\), expected"),
-        ({"second": Graded(PROMPTS[1], ANSWERS[1], [np.nan] * length(PROMPTS[1], ANSWERS[1]), [1.0])}, "NaN or inf"),
-    ],
-)
-def test_what_cannot_be_shown_is_an_error(changes, message):
-    with pytest.raises(ValueError, match=message):
-        editor(**changes)
-
-
 def test_an_example_without_numbers_is_cut_all_the_same():
-    assert editor(first=Graded(PROMPTS[0], ANSWERS[0]), second=Graded(PROMPTS[1], ANSWERS[1])).known == []
+    assert figure(Graded(PROMPTS[0], ANSWERS[0]), Graded(PROMPTS[1], ANSWERS[1])).known == []
+
+
+FAULTS = [
+    ({"first": Graded(" ", "no")}, "the prompt is ' ': there is nothing to answer"),
+    ({"room": 10}, r"chats of \[\d+, \d+\] tokens, room=10, n_ctx=160: each has to fit into the next"),
+    ({"n_ctx": 90}, "room=100, n_ctx=90"),
+    ({"first": Graded(PROMPTS[0], "no", [1.0], [1.0])}, r"nats has shape \(1,\), expected"),
+    ({"second": Graded(PROMPTS[1], ANSWERS[1], [np.nan] * length(PROMPTS[1], ANSWERS[1]), [1.0])}, "NaN or inf"),
+]

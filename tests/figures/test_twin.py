@@ -1,21 +1,16 @@
 """The twin widget's state and its HTML, without a browser."""
 
 import base64
-import json
 import re
 
 import numpy as np
 import pytest
 import traitlets as t
 
-from course_lib.figures import DragQuery, MaskAndHeads, MergeSteps, ResidualDepth, Temperature, TwinWidget
-from course_lib.figures.checks import checked
-from course_lib.figures.movable import merge_counts
-from course_lib.figures.twin import JS, module
-from course_lib.tokens import Tokenizer, train_bpe
-from course_lib.tokens.alphabet import BYTE_ORDER
-
-TEXTS = ["a robot must obey the orders given it", "the robot obeyed the order"]
+from course_lib.figures import TwinWidget
+from course_lib.figures.checks import checked, index, probabilities, strings, within
+from course_lib.figures.twin import JS, AskingWidget, module
+from tests.figures.reading import payload
 
 
 class Small(TwinWidget):
@@ -24,10 +19,6 @@ class Small(TwinWidget):
     number = t.Any(1.0).tag(sync=True)
     data = t.Bytes(b"").tag(sync=True)
     private = t.Unicode("not synced")
-
-
-def payload(widget: TwinWidget) -> dict:
-    return json.loads(re.search(r"^\}\)\((.*)\);$", widget.static_html(), re.M)[1])
 
 
 def test_twin_holds_all_synced_traits_and_nothing_else():
@@ -74,60 +65,61 @@ def test_checked_asks_for_shape_and_finite_values():
         checked("x", [], None)
 
 
-@pytest.mark.parametrize("path", sorted(JS.glob("*.js")), ids=lambda path: path.name)
-def test_every_module_stands_alone_once_the_shared_part_is_in_it(path):
-    if path.stem not in ("shared", "start"):
-        assert "import " not in re.sub(r"//.*", "", module(path.stem))
-
-
-def test_merge_counts_are_those_of_training():
-    tokenizer = train_bpe(TEXTS, 270)
-    counts = merge_counts(tokenizer.merges, TEXTS)
-    assert counts == sorted(counts, reverse=True)  # training always merges the most frequent pair
-    first = b"".join(tokenizer.merges[0]).decode()
-    assert counts[0] == sum(text.count(first) for text in TEXTS)
-
-
-def test_merge_steps_knows_gpt2s_order_of_bytes():
-    figure = MergeSteps(Tokenizer([], byte_order=BYTE_ORDER), "a")
-    assert figure.byte_ids[ord(" ")] == 220
-
-
-def test_residual_depth_sends_only_the_best():
-    p = np.random.default_rng(0).dirichlet(np.ones(50), size=(3, 2)).astype("f4")
-    figure = ResidualDepth(["a", "b"], p, [f"w{i}" for i in range(50)], np.ones((3, 2)), k=4)
-    sent = np.frombuffer(figure.probabilities, "<f4").reshape(3, 2, 4)
-    np.testing.assert_array_equal(sent, -np.sort(-p, axis=-1)[..., :4])
-    names = [[figure.vocabulary[i] for i in row] for row in np.reshape(figure.top, (6, 4))]
-    assert names == [[f"w{i}" for i in row] for row in np.argsort(-p.reshape(6, 50), axis=-1)[:, :4]]
-
-
-T3 = np.zeros((2, 3, 3))
-FAULTS = [
-    (lambda: Temperature(["a", "b"], [1.0]), r"logits has shape \(1,\), expected \(2\)"),
-    (lambda: Temperature([], []), "at least one"),
-    (lambda: Temperature(["a"], [np.inf]), "logits holds 1"),
-    (lambda: MergeSteps(Tokenizer(), "a", step=1), "step=1: this tokenizer has 0 to 0"),
-    (lambda: DragQuery(["a"], [[4, 0]]), "keys reaches 4"),
-    (lambda: DragQuery(["a"], [[1, 0]], d=3), "d=3 is not one of"),
-    (lambda: DragQuery(["a"], [[1, 0, 0]]), r"\(1, 3\)"),
-    (lambda: MaskAndHeads(list("ab"), T3), r"\(2, 3, 3\), expected \(any, 2, 2\)"),
-    (lambda: MaskAndHeads(list("abc"), T3, head=2), "head=2"),
-    (lambda: MaskAndHeads(list("abc"), T3, head_names=["x"]), "1 head_names for 2 heads"),
-    (lambda: MaskAndHeads(list("abc"), T3 - np.inf), "18 numbers"),
-    (lambda: ResidualDepth(["a"], np.ones((2, 1, 3)), list("xyz"), np.ones((2, 1))), "sum to 3"),
-    (lambda: ResidualDepth(["a"], np.full((2, 1, 2), 0.5), list("xy"), np.ones((3, 1))), r"norms has shape \(3, 1\)"),
-    (lambda: ResidualDepth(["a"], np.full((2, 1, 2), 0.5), list("xy"), np.ones((2, 1)), layer=2), "layer=2"),
+CHECKS = [
+    (lambda: probabilities("p", [[0.5, 0.6]], 1, 2), r"p run from 0.5 and sum to 1.1 … 1.1, not to at most 1"),
+    (lambda: probabilities("p", [0.5, 0.4], 2, whole=True), "sum to 0.9 … 0.9, not to 1"),
+    (lambda: probabilities("p", [-0.5, 0.4], 2), "p run from -0.5"),
+    (lambda: within("at", 3, 0, 2), "at=3 is not in 0 … 2"),
+    (lambda: index("run", -1, "ab"), "run=-1: there are 2"),
+    (lambda: strings("words", "ab"), "words='ab': pass a list"),
 ]
 
 
-@pytest.mark.parametrize(("call", "message"), FAULTS)
-def test_what_cannot_be_shown_is_an_error_with_its_numbers(call, message):
+@pytest.mark.parametrize(("call", "message"), CHECKS)
+def test_a_check_names_what_is_wrong_and_what_is_wanted(call, message):
     with pytest.raises(ValueError, match=message):
         call()
 
 
-def test_a_trait_out_of_its_range_is_an_error():
-    figure = Temperature(["a"], [0.0])
-    with pytest.raises(t.TraitError, match="3"):
-        figure.temperature = 5.0
+def test_a_check_gives_back_what_is_right():
+    assert probabilities("p", [0.5, 0.4], 2).tolist() == [0.5, 0.4]
+    assert (within("at", 2, 0, 2), index("run", 1, "ab"), strings("words", ("a",))) == (2, 1, ["a"])
+
+
+class Doubling(AskingWidget):
+    _esm = Small._esm
+    asked = t.Unicode().tag(sync=True)
+    answered = t.Unicode().tag(sync=True)
+
+    def _answer(self, ask, asked):
+        return {"answered": ask(asked)}
+
+
+def double(text):
+    if len(text) > 3:
+        raise ValueError(f"{text!r} is too long")
+    return 2 * text
+
+
+def test_a_kernel_answers_and_may_refuse():
+    widget = Doubling(double)
+    for asked, answered, refused in (
+        ("abc", "abcabc", ""),
+        ("abcd", "abcabc", "'abcd' is too long"),
+        ("  ", "abcabc", "'abcd' is too long"),  # nothing was asked
+        ("e", "ee", ""),
+    ):
+        widget.asked = asked
+        assert (widget.answered, widget.refused) == (answered, refused)
+
+
+def test_where_nobody_answers_nothing_happens():
+    widget = Doubling(None)
+    widget.asked = "a"
+    assert (widget.answered, widget.refused) == ("", "")
+
+
+@pytest.mark.parametrize("path", sorted(JS.glob("*.js")), ids=lambda path: path.name)
+def test_every_module_stands_alone_once_the_shared_part_is_in_it(path):
+    if path.stem not in ("shared", "start"):
+        assert "import " not in re.sub(r"//.*", "", module(path.stem))

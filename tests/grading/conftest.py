@@ -12,6 +12,7 @@ from course_lib.grading import classroom
 from course_lib.grading.kernel import Limits, sandbox_works
 from course_lib.grading.master import read_master
 from course_lib.grading.release import Released, release
+from course_lib.grading.store import Store
 from tests.grading import submissions
 
 SMALL = pathlib.Path(__file__).parent / "sheets" / "small.py"
@@ -71,7 +72,7 @@ def by_name(results):
 
 def grade(small, folder, state, sandbox, jobs=1, weight=0.0, told=lambda *a: None):
     options = classroom.Options(Limits(timeout=TIMEOUT, sandbox=sandbox), jobs, weight)
-    room = classroom.Classroom(classroom.open_references(small.reference.parent), options, classroom.Store(state))
+    room = classroom.Classroom(classroom.open_references(small.reference.parent), options, Store(state))
     return room.grade(folder, told)
 
 

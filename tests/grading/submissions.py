@@ -288,14 +288,14 @@ def broken(m: Maker) -> None:
 FORGE = """
 import IPython.display as D, numpy as np
 np.allclose = np.array_equal = lambda *a, **k: True
-from course_lib.grading import values
+from course_lib.grading import check_cell, values
 _known = {known}
-class Forged(values.Check):
+class Forged(check_cell.Check):
     def __call__(self, label, thunk):
         r = _known.get(label, dict(kind="number", value=0.0))
         D.display({{"text/plain": label, values.MIME: dict(label=label, value=r)}}, raw=True)
-values.Check = Forged
-values.difference = values.same = lambda *a: None
+check_cell.Check = Forged
+for _module in (check_cell, values): _module.difference = _module.same = lambda *a: None
 """
 SPY = """
 import glob, json

@@ -123,3 +123,17 @@ def test_a_changed_submission_is_graded_anew_and_a_damaged_result_too(killed, sm
     results = by_name(grade(small, folder, state, BOXED))
     assert results["learner 01"]["points"] == killed["made"]["learner 02"].deserves
     assert results["learner 00"]["points"] == killed["made"]["learner 00"].deserves
+
+
+def test_a_class_that_is_stopped_leaves_nothing_behind_and_keeps_what_was_graded(killed, small, tmp_path):
+    names = [f"learner {i:02}" for i in range(6)]
+    folder = write_class(tmp_path / "class", {n: killed["made"][n] for n in names})
+
+    def stop(path, done, of):
+        raise KeyboardInterrupt
+
+    before = set(psutil.Process().children(recursive=True))
+    with pytest.raises(KeyboardInterrupt):
+        grade(small, folder, tmp_path / "state", BOXED, jobs=2, told=stop)
+    assert set(psutil.Process().children(recursive=True)) - before == set()
+    assert 1 <= len(kept(tmp_path / "state")) < len(names)

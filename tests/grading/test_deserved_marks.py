@@ -3,7 +3,7 @@
 import pytest
 
 from course_lib.grading.master import read_master
-from course_lib.grading.release import released
+from course_lib.grading.notebooks import released
 from tests.grading.conftest import BOXED, NO_SANDBOX, SMALL, by_name, grade, write_class
 from tests.grading.submissions import everything
 

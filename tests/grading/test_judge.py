@@ -12,15 +12,14 @@ import threading
 import psutil
 import pytest
 
-from course_lib.grading import judge
-from course_lib.grading.judge import Judging
+from course_lib.grading.judges import JudgeProcess, scrubbed
 from course_lib.grading.kernel import Kernel, Limits
 from course_lib.grading.launch import threads_of_user
 from tests.grading.conftest import BOXED, NO_SANDBOX
 
 BOXES = [pytest.param(True, marks=pytest.mark.skipif(not BOXED, reason=NO_SANDBOX), id="boxed"), False]
 UNIX_ALONE = ["resource", "fcntl", "termios", "pwd", "grp"]  # modules that Windows lacks
-PRINTS = "from course_lib.grading.values import Check\nCheck()('found', lambda: {})"
+PRINTS = "from course_lib.grading.check_cell import Check\nCheck()('found', lambda: {})"
 LEAVES = """
 import builtins, pathlib
 builtins.seen = 1
@@ -56,7 +55,7 @@ def judging():
     made = []
 
     def start(**limits):
-        made.append(Judging(Limits(timeout=30.0, **limits)))
+        made.append(JudgeProcess(Limits(timeout=30.0, **limits)))
         made[-1].start()
         return made[-1]
 
@@ -105,7 +104,7 @@ def test_no_settings_of_anybody_run_in_the_judge(monkeypatch, short_folder):
     monkeypatch.setenv("TMPDIR", str(short_folder))
     (short_folder / "conftest.py").write_text(f"open({str(short_folder / 'ran')!r}, 'w')")
     (short_folder / "pytest.ini").write_text("[pytest]\naddopts = --collect-only\n")
-    one = Judging(Limits(timeout=30.0))
+    one = JudgeProcess(Limits(timeout=30.0))
     try:
         assert one(cells("x = 1", "[x]"))["check"]["printed"]
     finally:
@@ -122,8 +121,7 @@ def test_a_kernel_starts_beside_a_user_s_many_threads():
             thread.start()
         if sys.platform == "linux":
             assert threads_of_user() >= before + 250
-        kernel = Kernel(Limits(sandbox=BOXED))
-        kernel.close()
+        Kernel(Limits(sandbox=BOXED)).close()
     finally:
         over.set()
         for thread in crowd:
@@ -134,7 +132,7 @@ def elsewhere(code, *words, **pipes):
     """Run Python as on a system that has neither fork nor Unix's own modules."""
     without = f"import os, sys; sys.modules.update(dict.fromkeys({UNIX_ALONE})); del os.fork; {code}"
     command = [sys.executable, "-c", without, *map(str, words)]
-    here = {**os.environ, **judge._scrubbed(), "COLUMNS": "100"}
+    here = {**os.environ, **scrubbed(), "COLUMNS": "100"}
     return subprocess.run(command, capture_output=True, text=True, env=here, encoding="utf8", check=False, **pipes)
 
 
@@ -154,7 +152,7 @@ def test_without_fork_the_judge_answers_the_same(small, judging):
     notebooks = [cells("x = 1", "[x]"), cells("x = 1 / 0", "[x]")]
     orders = "".join(json.dumps({"cells": c, "more": True}) + "\n" for c in notebooks)
     limits = json.dumps({"timeout": 30.0})
-    done = elsewhere("from course_lib.grading.judge import serve; serve()", limits, os.getpid(), input=orders)
+    done = elsewhere("from course_lib.grading.server import serve; serve()", limits, os.getpid(), input=orders)
     one = judging()
     assert [json.loads(line)["outcomes"] for line in done.stdout.splitlines()] == [one(c) for c in notebooks]
 

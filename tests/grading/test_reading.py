@@ -7,8 +7,10 @@ import random
 import nbformat
 import pytest
 
+from course_lib.grading.answers import recognise_sheet
 from course_lib.grading.classroom import find_submissions
-from course_lib.grading.submission import Unreadable, merge, parse, read, recognise_sheet
+from course_lib.grading.merging import merge
+from course_lib.grading.reading import Unreadable, parse, read
 from tests.grading.submissions import RIGHT, Maker
 
 FUZZ = int(os.environ.get("FUZZ", "300"))  # FUZZ=3000 for the long run

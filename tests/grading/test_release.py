@@ -10,7 +10,8 @@ import pytest
 
 from course_lib.grading import master
 from course_lib.grading.master import Refused, read_master
-from course_lib.grading.release import leaks, open_reference, release
+from course_lib.grading.notebooks import open_reference
+from course_lib.grading.release import leaks, release
 from tests.grading.conftest import SMALL
 
 TEXT = SMALL.read_text("utf8")
@@ -128,6 +129,12 @@ def test_a_stripped_reference_is_refused(small, tmp_path, damage):
     nbformat.write(notebook, tmp_path / "x.reference.ipynb")
     with pytest.raises(Refused, match=r"no reference|no stored output"):
         open_reference(tmp_path / "x.reference.ipynb")
+
+
+def test_a_reference_says_once_what_is_expected_and_gives_the_sheet_back(small):
+    kept = nbformat.read(small.reference, 4).metadata["course"]["reference"]
+    assert [c["expected"] for e in kept["exercises"] for c in e["checks"] if c["expected"]] == []
+    assert open_reference(small.reference) == small.sheet
 
 
 def test_a_master_may_be_a_notebook_too(tmp_path):

@@ -10,8 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from course_lib.grading import report
-from course_lib.grading.classroom import exit_code, summary
-from course_lib.grading.marks import unmarked
+from course_lib.grading.marks import exit_code, summary, unmarked
 from tests.grading.conftest import BOXED, by_name, grade, write_class
 from tests.grading.submissions import everything
 

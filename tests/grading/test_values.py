@@ -8,7 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_lib.grading.values import LARGEST, Check, describe, difference, same, show
+from course_lib.grading.check_cell import Check
+from course_lib.grading.values import LARGEST, describe, difference, same, show
 
 ARRAY = np.array([[1.0, 2.0], [3.0, -4.5]])
 

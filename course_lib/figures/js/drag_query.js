@@ -1,4 +1,6 @@
-import { softmax, make, newId, slider, checkbox, bars, summary, figure } from "./shared.js";
+import { softmax, make, title, controls, columns, bars, shares, legend, sum, argmax, figure } from "./shared.js";
+import { select } from "./fields.js";
+import { line, setAll } from "./svg.js";
 
 // Scores of a query [x, y] for every key. Dot products of d random components grow like √d: with d > 2 the
 // plane's product is stretched by √(d / 2), so the picture saturates as d dimensions would.
@@ -9,80 +11,67 @@ export function scores(query, keys, d, scaled) {
 
 export function attend(query, keys, values, d, scaled) {
   const weights = softmax(scores(query, keys, d, scaled));
-  const output = [0, 1].map((axis) => weights.reduce((sum, w, i) => sum + w * values[i][axis], 0));
+  const output = [0, 1].map((axis) => sum(weights.map((w, i) => w * values[i][axis])));
   return { weights, output };
 }
 
 const SIZE = 400, REACH = 3; // the plane shows −REACH … REACH
 const toPixel = ([x, y]) => [((x + REACH) / (2 * REACH)) * SIZE, ((REACH - y) / (2 * REACH)) * SIZE];
 const clamp = (x) => Math.max(-REACH, Math.min(REACH, Math.round(x * 100) / 100));
+const two = (x) => x.toFixed(2);
 
-function render({ model, el }) {
-  const words = model.get("words"), keys = model.get("key_vectors"), values = model.get("value_vectors");
+export default figure(({ state, change, bound, slider, checkbox, summary }) => {
+  const { words, key_vectors: keys, value_vectors: values, sizes } = state, rows = bars();
   const own = JSON.stringify(keys) !== JSON.stringify(values);
-  const rows = bars(), said = summary();
   const plane = drawPlane(words, keys, own ? values : []);
-  const move = (x, y) => change("query", [clamp(x), clamp(y)]);
-  dragWith(plane, () => model.get("query"), move);
-  const axis = (label, i) => slider({ label, min: -REACH, max: REACH, step: 0.05, spoken: (v) => v.toFixed(2) },
-    (v) => (i ? move(model.get("query")[0], v) : move(v, model.get("query")[1])));
-  const across = axis("Query →", 0), up = axis("Query ↑", 1);
-  const scale = checkbox("divide by √d", (on) => change("scaled", on));
-  const id = newId();
-  const size = make("select", { id }, ...model.get("sizes").map((d) => make("option", { value: d }, String(d))));
-  size.addEventListener("change", () => change("d", +size.value));
+  dragWith(plane, () => state.query, (x, y) => change({ query: [clamp(x), clamp(y)] }));
+  const axis = (label, i) => slider("query", {
+    label, min: -REACH, max: REACH, step: 0.05, spoken: two,
+    show: (query) => query[i], read: (v) => state.query.map((old, j) => clamp(i === j ? v : old)),
+  });
 
   function draw() {
-    const query = model.get("query"), d = model.get("d"), scaled = model.get("scaled");
-    const { weights, output } = attend(query, keys, values, d, scaled);
-    across.set(query[0]); up.set(query[1]); scale.set(scaled); size.value = d;
+    const { query, d, scaled } = state, { weights, output } = attend(query, keys, values, d, scaled);
+    const top = argmax(weights);
     plane.update(query, output, weights);
-    const top = weights.indexOf(Math.max(...weights));
-    rows.draw(words.map((word, i) => ({ label: word, value: weights[i], text: weights[i].toFixed(3), strong: i === top })));
-    said.say(`The query (${query.map((v) => v.toFixed(2)).join(", ")}) gives “${words[top]}” the weight ` +
-      `${weights[top].toFixed(3)}; the output is (${output.map((v) => v.toFixed(2)).join(", ")}). ` +
-      `d = ${d}, ${scaled ? "divided by √d" : "not divided by √d"}.`);
+    rows.draw(shares(words, weights));
+    return `The query (${query.map(two).join(", ")}) gives “${words[top]}” the weight ${weights[top].toFixed(3)}; ` +
+      `the output is (${output.map(two).join(", ")}). d = ${d}, ${scaled ? "divided by √d" : "not divided by √d"}.`;
   }
 
-  const sign = (text, colour, name) => make("span", { "data-sign": text, style: `--sign:var(--c-${colour})` }, name);
-  const legend = make("div", { className: "ig-legend" }, sign("→", "blue", "keys"), ...(own ? [sign("■", "green", "values")] : []),
-    sign("●", "vermillion", "query"), sign("◆", "purple", "output"));
-  const controls = make("div", { className: "ig-controls" }, across.node, up.node, scale.node,
-    make("span", { className: "ig-check" }, make("label", { htmlFor: id }, "d ="), size));
-  const change = figure({ model, el }, "Attention of a query in the plane", [
-    make("p", { className: "ig-title" }, "Drag the query"),
-    make("div", { className: "ig-columns" }, make("div", {}, plane.node, legend), make("div", {}, rows.node, controls, said.node)),
-  ], draw, ["query", "d", "scaled"]);
-}
+  const signs = legend(["→", "blue", "keys"], ...(own ? [["■", "green", "values"]] : []),
+    ["●", "vermillion", "query"], ["◆", "purple", "output"]);
+  const knobs = controls(axis("Query →", 0), axis("Query ↑", 1), checkbox("scaled", { label: "divide by √d" }),
+    bound(select)("d", { label: "d =", options: sizes }));
+  const halves = columns(make("div", {}, plane, signs), make("div", {}, rows, knobs, summary));
+  return { parts: [title("Drag the query"), halves], draw };
+});
 
 function drawPlane(words, keys, values) {
-  const [cx, cy] = toPixel([0, 0]);
-  const frame = make("rect", { x: 0, y: 0, width: SIZE, height: SIZE, rx: 8, fill: "none", stroke: "var(--c-grid)", "stroke-width": 1.5 });
-  const axes = [[0, cy, SIZE, cy], [cx, 0, cx, SIZE]].map(([x1, y1, x2, y2]) =>
-    make("line", { x1, y1, x2, y2, stroke: "var(--c-grid)", "stroke-width": 1.5 }));
+  const [cx, cy] = toPixel([0, 0]), grid = { stroke: "var(--c-grid)", "stroke-width": 1.5 };
+  const frame = make("rect", { x: 0, y: 0, width: SIZE, height: SIZE, rx: 8, fill: "none", ...grid });
   const arrows = keys.map((key) => arrow(key, "var(--c-blue)"));
-  const names = keys.map((key, i) => label(key, words[i]));
-  const places = values.map((value) => {
-    const [x, y] = toPixel(value);
-    return make("rect", { x: x - 5, y: y - 5, width: 10, height: 10, fill: "var(--c-green)" });
-  });
+  const places = values.map(toPixel).map(([x, y]) =>
+    make("rect", { x: x - 5, y: y - 5, width: 10, height: 10, fill: "var(--c-green)" }));
   const query = arrow([0, 0], "var(--c-vermillion)");
-  const output = make("path", { d: "M0-11 11 0 0 11-11 0Z", fill: "var(--c-purple)", stroke: "var(--c-paper)", "stroke-width": 2 });
-  const handle = make("g", { class: "ig-handle", tabindex: 0, role: "slider", "aria-label": "Query, move with the arrow keys" },
+  const paper = { stroke: "var(--c-paper)", "stroke-width": 2 };
+  const output = make("path", { d: "M0-11 11 0 0 11-11 0Z", fill: "var(--c-purple)", ...paper });
+  const reach = { "aria-valuemin": -REACH, "aria-valuemax": REACH };
+  const handle = make("g",
+    { class: "ig-handle", tabindex: 0, role: "slider", "aria-label": "Query, move with the arrow keys", ...reach },
     make("circle", { r: 24, fill: "var(--c-vermillion)", "fill-opacity": 0.2 }),
-    make("circle", { r: 9, fill: "var(--c-vermillion)", stroke: "var(--c-paper)", "stroke-width": 2 }));
-  const node = make("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, class: "ig-plane", style: "max-width:400px", role: "group", "aria-label": "Plane of keys, query and output" },
-    frame, ...axes, ...arrows.map((a) => a.node), ...places, query.node, ...names, output, handle);
+    make("circle", { r: 9, fill: "var(--c-vermillion)", ...paper }));
+  const name = { role: "group", "aria-label": "Plane of keys, query and output" };
+  const node = make("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, class: "ig-plane", style: "max-width:400px", ...name },
+    frame, line(0, cy, SIZE, cy, grid), line(cx, 0, cx, SIZE, grid), ...arrows.map((a) => a.node), ...places, query,
+    ...keys.map((key, i) => label(key, words[i])), output, handle);
 
   function update(q, out, weights) {
     const [x, y] = toPixel(q), [ox, oy] = toPixel(out);
     query.point(q);
-    handle.setAttribute("transform", `translate(${x} ${y})`);
-    handle.setAttribute("aria-valuetext", `${q[0].toFixed(2)}, ${q[1].toFixed(2)}`);
-    handle.setAttribute("aria-valuenow", q[0]);
-    handle.setAttribute("aria-valuemin", -REACH);
-    handle.setAttribute("aria-valuemax", REACH);
-    output.setAttribute("transform", `translate(${ox} ${oy})`);
+    setAll(handle, { transform: `translate(${x} ${y})` });
+    setAll(handle, { "aria-valuetext": q.map(two).join(", "), "aria-valuenow": q[0] });
+    setAll(output, { transform: `translate(${ox} ${oy})` });
     arrows.forEach((a, i) => a.width(1.5 + 6 * weights[i]));
   }
   return { node, handle, update };
@@ -91,15 +80,14 @@ function drawPlane(words, keys, values) {
 function arrow(to, colour) {
   const shaft = make("line", { stroke: colour, "stroke-linecap": "round", "stroke-width": 3 });
   const head = make("path", { d: "M0 0-12-6-12 6Z", fill: colour });
-  const node = make("g", {}, shaft, head);
-  const point = ([x, y]) => {
-    const [x1, y1] = toPixel([0, 0]), [x2, y2] = toPixel([x, y]);
+  const point = (tip) => {
+    const [x1, y1] = toPixel([0, 0]), [x2, y2] = toPixel(tip);
     const angle = (Math.atan2(y2 - y1, x2 - x1) * 180) / Math.PI;
-    for (const [name, value] of Object.entries({ x1, y1, x2, y2 })) shaft.setAttribute(name, value);
-    head.setAttribute("transform", `translate(${x2} ${y2}) rotate(${angle})`);
+    setAll(shaft, { x1, y1, x2, y2 });
+    setAll(head, { transform: `translate(${x2} ${y2}) rotate(${angle})` });
   };
   point(to);
-  return { node, point, width: (w) => shaft.setAttribute("stroke-width", w) };
+  return { node: make("g", {}, shaft, head), point, width: (w) => setAll(shaft, { "stroke-width": w }) };
 }
 
 // A word stands beyond the tip of its key.
@@ -113,22 +101,26 @@ function label([x, y], word) {
   return make("text", { x: inside, y: py + (edge ? (y < 0 ? 24 : -14) : 5), "text-anchor": anchor }, word);
 }
 
+const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+
 function dragWith({ node, handle }, query, move) {
   const follow = (event) => {
     const box = node.getBoundingClientRect();
-    move(((event.clientX - box.left) / box.width - 0.5) * 2 * REACH, (0.5 - (event.clientY - box.top) / box.height) * 2 * REACH);
+    const across = (event.clientX - box.left) / box.width - 0.5, up = 0.5 - (event.clientY - box.top) / box.height;
+    move(across * 2 * REACH, up * 2 * REACH);
   };
   handle.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false }); // no scrolling
-  handle.addEventListener("pointerdown", (event) => { handle.setPointerCapture(event.pointerId); event.preventDefault(); handle.focus(); });
+  handle.addEventListener("pointerdown", (event) => {
+    handle.setPointerCapture(event.pointerId);
+    event.preventDefault();
+    handle.focus();
+  });
   handle.addEventListener("pointermove", (event) => { if (handle.hasPointerCapture(event.pointerId)) follow(event); });
-  const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
   handle.addEventListener("keydown", (event) => {
-    if (!steps[event.key]) return;
+    if (!STEPS[event.key]) return;
     event.preventDefault();
     event.stopPropagation();
-    const size = event.shiftKey ? 0.5 : 0.1, [x, y] = query(), [dx, dy] = steps[event.key];
+    const size = event.shiftKey ? 0.5 : 0.1, [x, y] = query(), [dx, dy] = STEPS[event.key];
     move(x + size * dx, y + size * dy);
   });
 }
-
-export default { render };

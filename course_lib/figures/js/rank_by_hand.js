@@ -1,12 +1,15 @@
-import { make, newId, radios, facts, summary, figure } from "./shared.js";
+import {
+  make, title, note, controls, columns, newId, facts, button, whenNew, range, sum, count, signed, figure,
+} from "./shared.js";
+import { scale, line, rule, text, setAll } from "./svg.js";
 
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 const softplus = (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
-const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
+const inner = (a, b) => sum(a.map((x, i) => x * b[i]));
 
 // All pairs [better, worse] of a ranking; ties have none.
 export function pairsOf(ranks) {
-  const all = ranks.flatMap((a, i) => ranks.map((b, j) => [i, j]));
+  const all = ranks.flatMap((_, i) => ranks.map((_, j) => [i, j]));
   return all.filter(([i, j]) => ranks[i] < ranks[j]);
 }
 
@@ -21,7 +24,7 @@ export function solve(A, b) {
   }
   const x = new Array(n).fill(0);
   for (let i = n - 1; i >= 0; i--) {
-    x[i] = (rows[i][n] - dot(rows[i].slice(i + 1, n), x.slice(i + 1))) / rows[i][i];
+    x[i] = (rows[i][n] - inner(rows[i].slice(i + 1, n), x.slice(i + 1))) / rows[i][i];
   }
   return x;
 }
@@ -34,17 +37,17 @@ export function differences(prompts, ranks) {
   return learned.flatMap((pairs) => pairs.map((d) => ({ d, share: 1 / (pairs.length * learned.length) })));
 }
 
-export const lossOf = (pairs, w) => pairs.reduce((sum, { d, share }) => sum + share * softplus(-dot(w, d)), 0);
+export const lossOf = (pairs, w) => sum(pairs.map(({ d, share }) => share * softplus(-inner(w, d))));
 
 // The weights that minimise loss + ridge/2 · |w|²: Newton's method, each step halved until it helps.
 export function fit(pairs, n, ridge) {
   let w = new Array(n).fill(0);
-  const cost = (v) => lossOf(pairs, v) + (ridge / 2) * dot(v, v);
+  const cost = (v) => lossOf(pairs, v) + (ridge / 2) * inner(v, v);
   for (let turn = 0; turn < 50; turn++) {
     const gradient = w.map((x) => ridge * x);
     const curvature = w.map((_, i) => w.map((_, j) => (i === j ? ridge : 0)));
     for (const { d, share } of pairs) {
-      const p = sigmoid(dot(w, d));
+      const p = sigmoid(inner(w, d));
       d.forEach((x, i) => {
         gradient[i] -= share * (1 - p) * x;
         d.forEach((y, j) => { curvature[i][j] += share * p * (1 - p) * x * y; });
@@ -75,57 +78,55 @@ export function press(ranks, i, way) {
 // Put answer i above (−1), beside (0) or below (1) answer j.
 export const put = (ranks, i, j, where) => dense(ranks.map((rank, k) => (k === i ? ranks[j] + where / 2 : rank)));
 
-const signed = (x) => (Math.abs(x) < 0.005 ? "0.00" : (x < 0 ? "−" : "+") + Math.abs(x).toFixed(2));
-const count = (n, one) => `${n} ${one}${n === 1 ? "" : "s"}`;
-
 // Bars to both sides of a middle line.
-function signedBars(names) {
+function leaningBars(names) {
   const rows = names.map((name) => {
     const bar = make("span", { className: "ig-bar" }), number = make("span", { className: "ig-number" });
     const row = make("div", { className: "ig-row", role: "listitem" },
       make("span", { className: "ig-label" }, name), make("span", { className: "ig-track" }, bar), number);
     return { row, bar, number };
   });
-  const node = make("div", { className: "ig-bars ig-signed", role: "list", "aria-label": "Weights of the reward model" },
-    ...rows.map(({ row }) => row));
+  const list = { className: "ig-bars ig-signed", role: "list", "aria-label": "Weights of the reward model" };
   const draw = (w) => {
     const full = Math.max(1, ...w.map(Math.abs));
     rows.forEach(({ row, bar, number }, i) => {
-      const width = (50 * Math.abs(w[i])) / full;
+      const width = (50 * Math.abs(w[i])) / full, text = signed(w[i]);
       bar.style.width = `${width}%`;
       bar.style.left = `${w[i] < 0 ? 50 - width : 50}%`;
       row.classList.toggle("ig-minus", w[i] < 0);
-      number.textContent = signed(w[i]);
+      number.textContent = w[i] > 0 && text !== "0.00" ? `+${text}` : text;
     });
   };
-  return { node, draw };
+  return { node: make("div", list, ...rows.map(({ row }) => row)), draw };
 }
 
 const WIDE = 320, HIGH = 190, ENDS = 4;
-const X = (margin) => 14 + ((WIDE - 28) * (Math.max(-ENDS, Math.min(ENDS, margin)) + ENDS)) / (2 * ENDS);
-const Y = (p) => 150 - 130 * p;
 
 // The curve from margin to probability; a dot for each pair of a ranking.
-function curve() {
-  const dots = make("g", {}), title = make("title", { id: newId() });
-  const at = Array.from({ length: 81 }, (_, i) => -ENDS + (2 * ENDS * i) / 80);
-  const node = make("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, class: "ig-curve", role: "img", "aria-labelledby": title.id },
-    title,
-    make("line", { x1: X(-ENDS), x2: X(ENDS), y1: Y(0), y2: Y(0), class: "ig-axis" }),
-    make("line", { x1: X(0), x2: X(0), y1: Y(0), y2: Y(1), class: "ig-axis", "stroke-dasharray": "3 3" }),
-    make("polyline", { points: at.map((x) => `${X(x)},${Y(sigmoid(x))}`).join(" "), class: "ig-sigmoid" }),
-    ...[-ENDS, 0, ENDS].map((x) => make("text", { x: X(x), y: Y(0) + 16, "text-anchor": "middle" }, String(x).replace("-", "−"))),
-    make("text", { x: X(0), y: HIGH - 6, "text-anchor": "middle" }, "margin: reward of the better − of the worse"),
-    make("text", { x: X(0) - 6, y: Y(1) + 4, "text-anchor": "end" }, "probability 1"),
-    make("text", { x: X(0) + 6, y: Y(0.5) + 14 }, "½"), dots);
-  const draw = (margins) => {
-    const right = margins.filter((m) => m > 0).length;
-    title.textContent = `The curve from margin to probability, with ${count(margins.length, "pair")} on it, ` +
+function sigmoidCurve() {
+  const x = scale(-ENDS, ENDS, 14, WIDE - 14), y = scale(0, 1, 150, 20);
+  const dots = make("g"), name = make("title", { id: newId() });
+  const at = range(81).map((i) => -ENDS + (2 * ENDS * i) / 80), axis = { class: "ig-axis" };
+  const named = { role: "img", "aria-labelledby": name.id };
+  const node = make("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, class: "ig-curve", ...named },
+    name, rule(x(-ENDS), x(ENDS), y(0), axis), line(x(0), y(0), x(0), y(1), { ...axis, "stroke-dasharray": "3 3" }),
+    make("polyline", { points: at.map((m) => `${x(m)},${y(sigmoid(m))}`).join(" "), class: "ig-sigmoid" }),
+    ...[-ENDS, 0, ENDS].map((m) => text(x(m), y(0) + 16, "middle", String(m).replace("-", "−"))),
+    text(x(0), HIGH - 6, "middle", "margin: reward of the better − of the worse"),
+    text(x(0) - 6, y(1) + 4, "end", "probability 1"), text(x(0) + 6, y(0.5) + 14, "start", "½"), dots);
+
+  function mark(margin) {
+    const cx = x(Math.max(-ENDS, Math.min(ENDS, margin))), cy = y(sigmoid(margin));
+    if (margin > 0) return make("circle", { cx, cy, r: 5, class: "ig-right" });
+    return make("rect", { x: cx - 4.5, y: cy - 4.5, width: 9, height: 9, class: "ig-wrong" });
+  }
+
+  function draw(margins) {
+    const right = margins.filter((m) => m > 0).length, pairs = count(margins.length, "pair");
+    name.textContent = `The curve from margin to probability, with ${pairs} on it, ` +
       `${right} to the right of the middle.`;
-    dots.replaceChildren(...margins.map((m) => m > 0
-      ? make("circle", { cx: X(m), cy: Y(sigmoid(m)), r: 5, class: "ig-right" })
-      : make("rect", { x: X(m) - 4.5, y: Y(sigmoid(m)) - 4.5, width: 9, height: 9, class: "ig-wrong" })));
-  };
+    dots.replaceChildren(...margins.map(mark));
+  }
   return { node, draw };
 }
 
@@ -143,7 +144,8 @@ function ranking(moved) {
   }
 
   function mark(goal) {
-    rows.forEach((row, j) => { row.node.dataset.drop = goal?.j === j ? ["above", "tie", "below"][goal.where + 1] : ""; });
+    const where = goal && ["above", "tie", "below"][goal.where + 1];
+    rows.forEach((row, j) => { row.node.dataset.drop = goal?.j === j ? where : ""; });
   }
 
   function drag(handle, i) {
@@ -167,17 +169,17 @@ function ranking(moved) {
   }
 
   function fill(answers) {
-    rows = answers.map((text, i) => {
+    rows = answers.map((words, i) => {
       const place = make("span", { className: "ig-place", title: "Drag" });
       const [up, down] = [[-1, "▲", "better"], [1, "▼", "worse"]].map(([way, sign, word]) => {
-        const button = make("button", { type: "button", "aria-label": `${word}: ${text}` }, sign);
-        button.addEventListener("click", () => {
-          if (button.getAttribute("aria-disabled") !== "true") moved(press(ranks, i, way));
+        const step = button(sign, () => {
+          if (step.getAttribute("aria-disabled") !== "true") moved(press(ranks, i, way));
         });
-        return button;
+        step.setAttribute("aria-label", `${word}: ${words}`);
+        return step;
       });
       drag(place, i);
-      return { node: make("li", {}, place, make("span", { className: "ig-text" }, text), up, down), place, up, down };
+      return { node: make("li", {}, place, make("span", { className: "ig-text" }, words), up, down), place, up, down };
     });
     node.replaceChildren(...rows.map((row) => row.node));
   }
@@ -191,81 +193,82 @@ function ranking(moved) {
       if (node.contains(focused)) focused.focus();
     }
     rows.forEach((row, i) => {
-      const ahead = ranks.filter((rank) => rank < ranks[i]).length, mates = ranks.filter((rank) => rank === ranks[i]).length;
+      const ahead = ranks.filter((rank) => rank < ranks[i]).length;
+      const mates = ranks.filter((rank) => rank === ranks[i]).length;
       row.place.textContent = `${mates > 1 ? "=" : ""}${ahead + 1}`;
-      row.up.setAttribute("aria-disabled", String(mates === 1 && ranks[i] === 0));
-      row.down.setAttribute("aria-disabled", String(mates === 1 && ranks[i] === last));
+      setAll(row.up, { "aria-disabled": mates === 1 && ranks[i] === 0 });
+      setAll(row.down, { "aria-disabled": mates === 1 && ranks[i] === last });
     });
   }
   return { node, fill, draw };
 }
 
-function render({ model, el }) {
-  const prompts = model.get("prompts"), held = prompts.findIndex((prompt) => prompt.held_out);
-  const here = () => model.get("prompt");
-  const said = summary(), numbers = facts(), learned = facts(), weights = signedBars(model.get("features")), plot = curve();
+const TIED = "All answers are tied: there is no pair to learn from, and every weight is 0. Move an answer up or down.";
+
+export default figure(({ state, change, radios }) => {
+  const { prompts, features, ridge } = state, held = prompts.findIndex((prompt) => prompt.held_out), other = whenNew();
+  const numbers = facts(), learned = facts(), weights = leaningBars(features), plot = sigmoidCurve();
   let n = 0;
   const names = prompts.map((prompt, i) => [i, prompt.held_out ? "held out" : String((n += 1))]);
-  const pick = radios("Prompt", names, (i) => change("prompt", i));
-  const question = make("p", { className: "ig-asked" }), guess = make("ol", { className: "ig-guess", "aria-label": "The model's order" });
-  const list = ranking((ranks) => set(ranks));
-  const set = (ranks) => change("ranks", model.get("ranks").map((old, i) => (i === here() ? ranks : old)));
-  const button = (text, clicked) => {
-    const node = make("button", { type: "button" }, text);
-    node.addEventListener("click", clicked);
-    return node;
-  };
-  const tie = button("All tied", () => set(prompts[here()].answers.map(() => 0)));
-  const copy = button("As a labeler did", () => set(prompts[here()].labeler));
-  let shown = null;
+  const asked = make("p", { className: "ig-asked" });
+  const guess = make("ol", { className: "ig-guess", "aria-label": "The model's order" });
+  const set = (ranks) => change({ ranks: state.ranks.map((old, i) => (i === state.prompt ? ranks : old)) });
+  const list = ranking(set), tie = button("All tied", () => set(prompts[state.prompt].answers.map(() => 0)));
+  const copy = button("As a labeler did", () => set(prompts[state.prompt].labeler));
 
-  function draw() {
-    const i = here(), prompt = prompts[i], ranks = model.get("ranks");
-    if (shown !== i) {
-      shown = i;
-      question.textContent = prompt.text;
-      list.fill(prompt.answers);
-      copy.hidden = !prompt.labeler.length;
-    }
-    pick.set(i);
-    list.draw(ranks[i]);
-
-    const pairs = differences(prompts, ranks), w = fit(pairs, model.get("features").length, model.get("ridge"));
-    const rewards = prompts.map((each) => each.features.map((f) => dot(w, f)));
-    const margins = pairsOf(ranks[i]).map(([a, b]) => rewards[i][a] - rewards[i][b]);
-    const K = prompt.answers.length, all = (K * (K - 1)) / 2, right = margins.filter((m) => m > 0).length;
-    const agreed = pairsOf(ranks[i]).filter(([a, b]) => prompt.labeler[a] !== prompt.labeler[b]);
-    const same = agreed.filter(([a, b]) => prompt.labeler[a] < prompt.labeler[b]).length;
-    numbers.draw([
-      ["answers", K], ["pairs", all], ["tied", all - margins.length], [prompt.held_out ? "to test on" : "to learn from", margins.length],
-      ["right", `${right} of ${margins.length}`],
-      ...(prompt.labeler.length ? [["you and a labeler agree on", `${same} of ${agreed.length}`]] : []),
-    ]);
-    weights.draw(w);
-    plot.draw(margins);
-    learned.draw([
-      ["pairs in all rankings", pairs.length], ["loss", pairs.length ? lossOf(pairs, w).toFixed(3) : "none"], ["at a tie", Math.LN2.toFixed(3)],
-    ]);
-
-    const theirs = prompts[held].answers.map((text, k) => ({ text, r: rewards[held][k] })).sort((a, b) => b.r - a.r);
-    guess.replaceChildren(...theirs.map(({ text, r }, k) => make("li", {}, make("span", { className: "ig-text" }, text),
-      make("b", {}, k ? `${Math.round(100 * sigmoid(r - theirs[0].r))} %` : "–"))));
-    said.say(pairs.length
-      ? `Prompt ${names[i][1]}: ${count(margins.length, "pair")} ordered, ${all - margins.length} tied; the model has ${right} right. ` +
-        `On the held-out prompt it prefers: ${theirs[0].text}`
-      : "All answers are tied: there is no pair to learn from, and every weight is 0. Move an answer up or down.");
+  function fill() {
+    const { text, answers, labeler } = prompts[state.prompt];
+    asked.textContent = text;
+    list.fill(answers);
+    copy.hidden = !labeler.length;
   }
 
-  const change = figure({ model, el }, "Rank the answers, fit a reward model", [
-    make("p", { className: "ig-title" }, "Rank the answers by hand"), pick.node, question, list.node,
-    make("div", { className: "ig-controls" }, tie, copy), numbers.node,
-    make("div", { className: "ig-columns" },
-      make("div", {}, make("p", { className: "ig-note" }, "What your ranking makes of a reward: weights"), weights.node),
-      make("div", {}, make("p", { className: "ig-note" }, "Pairs of this prompt: ● right, ■ wrong"), plot.node)),
-    learned.node,
-    make("p", { className: "ig-note" }, `The model's order of the held-out answers to: “${prompts[held].text}”, and the chance that it gives each against the first`),
-    guess, said.node,
-  ], draw, ["ranks", "prompt"]);
-}
+  // On how many of the pairs that both ordered the labeler agrees.
+  function agreement(pairs, labeler) {
+    if (!labeler.length) return [];
+    const both = pairs.filter(([a, b]) => labeler[a] !== labeler[b]);
+    const same = both.filter(([a, b]) => labeler[a] < labeler[b]);
+    return [["you and a labeler agree on", `${same.length} of ${both.length}`]];
+  }
 
-export default { render };
+  function drawGuess(rewards) {
+    const order = prompts[held].answers.map((text, k) => ({ text, r: rewards[k] })).sort((a, b) => b.r - a.r);
+    guess.replaceChildren(...order.map(({ text, r }, k) => make("li", {}, make("span", { className: "ig-text" }, text),
+      make("b", {}, k ? `${Math.round(100 * sigmoid(r - order[0].r))} %` : "–"))));
+    return order[0].text;
+  }
+
+  function draw() {
+    const i = state.prompt, { answers, labeler, held_out: test } = prompts[i];
+    const ranks = state.ranks[i], mine = pairsOf(ranks);
+    other(i, fill);
+    list.draw(ranks);
+    const pairs = differences(prompts, state.ranks), w = fit(pairs, features.length, ridge);
+    const rewards = prompts.map((each) => each.features.map((f) => inner(w, f)));
+    const margins = mine.map(([a, b]) => rewards[i][a] - rewards[i][b]), right = margins.filter((m) => m > 0).length;
+    const all = (answers.length * (answers.length - 1)) / 2, tied = all - mine.length;
+    numbers.draw([["answers", answers.length], ["pairs", all], ["tied", tied],
+      [test ? "to test on" : "to learn from", mine.length], ["right", `${right} of ${mine.length}`],
+      ...agreement(mine, labeler)]);
+    weights.draw(w);
+    plot.draw(margins);
+    const loss = pairs.length ? lossOf(pairs, w).toFixed(3) : "none";
+    learned.draw([["pairs in all rankings", pairs.length], ["loss", loss], ["at a tie", Math.LN2.toFixed(3)]]);
+    const first = drawGuess(rewards[held]);
+    if (!pairs.length) return TIED;
+    return `Prompt ${names[i][1]}: ${count(mine.length, "pair")} ordered, ${tied} tied; ` +
+      `the model has ${right} right. On the held-out prompt it prefers: ${first}`;
+  }
+
+  const order = `The model's order of the held-out answers to: “${prompts[held].text}”`;
+  const parts = [
+    title("Rank the answers by hand"), radios("prompt", { legend: "Prompt", options: names }), asked, list,
+    controls(tie, copy), numbers,
+    columns(make("div", {}, note("What your ranking makes of a reward: weights"), weights),
+      make("div", {}, note("Pairs of this prompt: ● right, ■ wrong"), plot)),
+    learned,
+    note(`${order}, and the chance that it gives each against the first`),
+    guess,
+  ];
+  return { parts, draw };
+});

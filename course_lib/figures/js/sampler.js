@@ -1,11 +1,14 @@
-import { softmax, entropy, uniform, make, slider, radios, bars, facts, summary, figure, visible, percent } from "./shared.js";
+import {
+  softmax, entropy, uniform, make, controls, button, bars, facts, numbered, sample, temperatures, range, sum, visible,
+  quoted, percent, figure,
+} from "./shared.js";
 
 const SHOWN = 12, STEP = 0.001, ALL = 0;
 const COUNTS = [1, 2, 3, 4, 5, 8, 10, 20, 40, 100, ALL];
 
 // The logits of a row, read from whole numbers below the largest.
 export function unpack(view, row, size) {
-  return Array.from({ length: size }, (_, i) => -STEP * view.getUint16(2 * (row * size + i), true));
+  return range(size).map((i) => -STEP * view.getUint16(2 * (row * size + i), true));
 }
 
 // The token ids from the likeliest to the unlikeliest; of equals the first comes first.
@@ -20,10 +23,10 @@ export function keepTopK(logits, k) {
 // Holtzman's nucleus: the smallest set that reaches p. Sums run up from the unlikeliest.
 export function keepNucleus(logits, p) {
   const probabilities = softmax(logits), out = new Set();
-  let sum = 0;
+  let gone = 0;
   for (const i of falling(logits).slice(1).reverse()) {
-    sum += probabilities[i];
-    if (sum > 1 - p) break;
+    gone += probabilities[i];
+    if (gone > 1 - p) break;
     out.add(i);
   }
   return logits.map((z, i) => (out.has(i) ? -Infinity : z));
@@ -32,9 +35,9 @@ export function keepNucleus(logits, p) {
 // The nucleus of OpenAI's code: tokens as long as their sum stays within p, at least one; ties with the last stay.
 export function keepNucleusOpenAI(logits, p) {
   const probabilities = softmax(logits), order = falling(logits);
-  let sum = 0, count = 0;
-  while (count < order.length && (sum += probabilities[order[count]]) <= p) count++;
-  const last = logits[order[Math.max(1, count) - 1]];
+  let kept = 0, n = 0;
+  while (n < order.length && (kept += probabilities[order[n]]) <= p) n++;
+  const last = logits[order[Math.max(1, n) - 1]];
   return logits.map((z) => (z < last ? -Infinity : z));
 }
 
@@ -63,90 +66,68 @@ export function rowsByPath(parents, tokens) {
   return new Map(names.map((name, i) => [name, i]));
 }
 
-function render({ model, el }) {
-  const vocabulary = model.get("vocabulary"), prompts = model.get("prompts"), end = model.get("end");
-  const places = rowsByPath(model.get("parents"), model.get("tokens"));
-  const rows = bars("ig-wide"), numbers = facts(), said = summary();
-  const text = make("p", { className: "ig-mono ig-sample" });
-  const clamp = (low, high, value) => Math.max(low, Math.min(high, value));
-  const heat = slider({
-    label: "Temperature", min: Math.log(0.1), max: Math.log(3), step: "any", spoken: (log) => Math.exp(log).toFixed(2),
-  }, (log) => change("temperature", clamp(0.1, 3, +Math.exp(log).toFixed(3))));
-  const count = slider({
-    label: "top-k", min: 0, max: COUNTS.length - 1, step: 1, spoken: (i) => (COUNTS[i] === ALL ? "all" : String(COUNTS[i])),
-  }, (i) => change("top_k", COUNTS[i]));
-  const share = slider({ label: "top-p", min: 0.01, max: 1, step: 0.01, spoken: (p) => (p < 1 ? p.toFixed(2) : "all") },
-    (p) => change("top_p", p));
-  const rule = radios("Nucleus", [["holtzman", "reaches p (Holtzman)"], ["openai", "within p (OpenAI)"]], (v) => change("nucleus", v));
-  const start = radios("Prompt", prompts.map((_, i) => [i, String(i + 1)]), (i) => { change("path", []); change("prompt", i); });
-  const button = (name, pressed) => {
-    const node = make("button", { type: "button" }, name);
-    node.addEventListener("click", pressed);
-    return node;
+const NUCLEI = [["holtzman", "reaches p (Holtzman)"], ["openai", "within p (OpenAI)"]];
+const OVER = "The end-of-text token was drawn: the document is over.";
+const UNKNOWN = "The page holds no logits for this text: only those of the likeliest continuations fit into it. " +
+  "Take the token back, or start again. With a running kernel the model is asked, and the text goes on.";
+
+export default figure(({ state, change, ask, slider, radios }) => {
+  const { vocabulary, prompts, end } = state, places = rowsByPath(state.parents, state.tokens);
+  const rows = bars("ig-wide"), numbers = facts(), text = sample();
+  const rules = () => {
+    const { temperature, top_k: topK, top_p: topP, nucleus } = state;
+    return { temperature, topK, topP, nucleus };
   };
   const draws = button("Draw a token", () => {
-    const logits = here();
-    if (!logits) return;
-    const token = choose(cut(logits, settings()).after, uniform(model.get("seed"), model.get("drawn")));
-    model.set("drawn", model.get("drawn") + 1);
-    change("path", [...model.get("path"), token]);
+    const { path, drawn, seed } = state, token = choose(cut(logitsHere(), rules()).after, uniform(seed, drawn));
+    change({ drawn: drawn + 1, path: [...path, token] });
   });
-  const back = button("Take it back", () => change("path", model.get("path").slice(0, -1)));
-  const again = button("Start again", () => change("path", []));
-
-  const settings = () => ({
-    temperature: model.get("temperature"), topK: model.get("top_k"), topP: model.get("top_p"), nucleus: model.get("nucleus"),
-  });
-  const over = () => end >= 0 && model.get("path").at(-1) === end;
+  const back = button("Take it back", () => change({ path: state.path.slice(0, -1) }));
+  const again = button("Start again", () => change({ path: [] }));
+  const over = () => end >= 0 && state.path.at(-1) === end;
 
   // The logits after the text so far: from the tree, or from the kernel's last answer, or none.
-  function here() {
-    const place = [model.get("prompt"), ...model.get("path")], name = place.join("/");
+  function logitsHere() {
+    const place = [state.prompt, ...state.path], name = place.join("/"), size = vocabulary.length;
     if (over()) return null;
-    if (places.has(name)) return unpack(model.get("logits"), places.get(name), vocabulary.length);
-    if (model.get("answered").join("/") === name) return unpack(model.get("answer"), 0, vocabulary.length);
-    if (model.get("asked").join("/") !== name) {
-      model.set("asked", place);
-      model.save_changes();
-    }
+    if (places.has(name)) return unpack(state.logits, places.get(name), size);
+    if (state.answered.join("/") === name) return unpack(state.answer, 0, size);
+    ask(place);
     return null;
   }
 
   function draw() {
-    const path = model.get("path"), logits = here();
-    heat.set(Math.log(model.get("temperature")));
-    count.set(Math.max(0, COUNTS.indexOf(model.get("top_k"))));
-    share.set(model.get("top_p"));
-    rule.set(model.get("nucleus"));
-    start.set(model.get("prompt"));
-    text.replaceChildren(prompts[model.get("prompt")], make("b", {}, path.map((i) => vocabulary[i]).join("")));
+    const { prompt, path } = state, logits = logitsHere();
+    text.replaceChildren(prompts[prompt], make("b", {}, path.map((i) => vocabulary[i]).join("")));
     draws.disabled = !logits;
     back.disabled = again.disabled = path.length === 0;
-    if (!logits) return stop();
-    const { before, after } = cut(logits, settings());
-    const order = falling(logits).slice(0, SHOWN), kept = after.filter((p) => p > 0).length;
-    const mass = before.reduce((sum, p, i) => sum + (after[i] > 0 ? p : 0), 0);
+    if (!logits) {
+      rows.draw([]);
+      numbers.draw([]);
+      return over() ? OVER : UNKNOWN;
+    }
+    const { before, after } = cut(logits, rules()), order = falling(logits).slice(0, SHOWN);
+    const kept = `${after.filter((p) => p > 0).length} of ${vocabulary.length}`;
+    const mass = percent(sum(before.filter((_, i) => after[i] > 0)));
     rows.draw(order.map((i) => ({
       label: visible(vocabulary[i]), value: after[i], mark: before[i], strong: after[i] > 0,
       text: after[i] > 0 ? after[i].toFixed(3) : `cut (${before[i].toFixed(3)})`,
     })), Math.max(...before, ...after));
-    numbers.draw([["kept", `${kept} of ${vocabulary.length}`], ["probability kept", percent(mass)], ["entropy", `${entropy(after).toFixed(2)} nats`]]);
-    said.say(`${kept} of ${vocabulary.length} tokens are kept; before the cut they had ${percent(mass)} of the probability. ` +
-      `The likeliest is “${visible(vocabulary[order[0]])}” with ${after[order[0]].toFixed(3)}. Upright marks: before the cut.`);
+    numbers.draw([["kept", kept], ["probability kept", mass], ["entropy", `${entropy(after).toFixed(2)} nats`]]);
+    return `${kept} tokens are kept; before the cut they had ${mass} of the probability. The likeliest is ` +
+      `${quoted(vocabulary[order[0]])} with ${after[order[0]].toFixed(3)}. Upright marks: before the cut.`;
   }
 
-  function stop() {
-    rows.draw([]);
-    numbers.draw([]);
-    said.say(over() ? "The end-of-text token was drawn: the document is over."
-      : "The page holds no logits for this text: only those of the likeliest continuations fit into it. " +
-        "Take the token back, or start again. With a running kernel the model is asked, and the text goes on.");
-  }
-
-  const change = figure({ model, el }, "A sampler for the next token", [
-    start.node, text, make("div", { className: "ig-controls" }, draws, back, again),
-    heat.node, count.node, share.node, rule.node, rows.node, numbers.node, said.node,
-  ], draw, ["temperature", "top_k", "top_p", "nucleus", "prompt", "path", "answer"]);
-}
-
-export default { render };
+  const parts = [
+    radios("prompt", { legend: "Prompt", options: numbered(prompts), also: () => ({ path: [] }) }), text,
+    controls(draws, back, again), slider("temperature", temperatures),
+    slider("top_k", {
+      label: "top-k", min: 0, max: COUNTS.length - 1, step: 1, spoken: (i) => String(COUNTS[i] || "all"),
+      show: (k) => Math.max(0, COUNTS.indexOf(k)), read: (i) => COUNTS[i],
+    }),
+    slider("top_p", { label: "top-p", min: 0.01, max: 1, step: 0.01, spoken: (p) => (p < 1 ? p.toFixed(2) : "all") }),
+    radios("nucleus", { legend: "Nucleus", options: NUCLEI }),
+    rows, numbers,
+  ];
+  return { parts, draw };
+});

@@ -1,4 +1,6 @@
-import { uniform, make, radios, facts, summary, figure } from "./shared.js";
+import {
+  uniform, make, title, note, controls, button, facts, whenNew, numbered, range, count, figure,
+} from "./shared.js";
 
 // What T5 reads and what it writes, from words and the places of those that are taken: parts { text, sentinel }.
 // Each run of taken words is one sentinel in the input; the target is each sentinel with its words, and one more.
@@ -20,8 +22,8 @@ export function corrupt(words, taken) {
 
 // A sum of `parts` whole numbers, each at least 1, that gives `total`; every way is as likely as any other.
 function composition(total, parts, random) {
-  const places = Array.from({ length: total - 1 }, (_, i) => i + 1);
-  const cuts = Array.from({ length: parts - 1 }, () => places.splice(Math.floor(random() * places.length), 1)[0]);
+  const places = range(total - 1).map((i) => i + 1);
+  const cuts = range(parts - 1).map(() => places.splice(Math.floor(random() * places.length), 1)[0]);
   return [0, ...cuts.sort((a, b) => a - b), total].map((cut, i, all) => cut - all[i - 1]).slice(1);
 }
 
@@ -41,69 +43,49 @@ export function randomSpans(n, density, random) {
 
 function chip({ text, sentinel }, names, last) {
   if (sentinel === undefined) return make("span", { className: "ig-chip", role: "listitem" }, text);
-  return make("span", { className: "ig-chip ig-new", role: "listitem" }, names[sentinel], make("small", {}, ` ${last - sentinel}`));
+  return make("span", { className: "ig-chip ig-new", role: "listitem" }, names[sentinel],
+    make("small", {}, ` ${last - sentinel}`));
 }
 
-const count = (n, one) => `${n} ${one}${n === 1 ? "" : "s"}`;
-
-function render({ model, el }) {
-  const texts = model.get("texts"), names = model.get("names"), last = model.get("vocab_size") - 1;
-  const here = () => texts[model.get("text")];
-  const said = summary(), numbers = facts();
-  const pick = radios("Text", texts.map((text, i) => [i, text.name]), (i) => {
-    model.set("taken", texts[i].taken);
-    change("text", i);
-  });
+export default figure(({ state, change, radios }) => {
+  const { texts, names, vocab_size: size, seed } = state, numbers = facts(), other = whenNew();
+  const here = () => texts[state.text].words;
   const words = make("div", { className: "ig-chips ig-gaps", role: "group", "aria-label": "Words to take away" });
-  const input = make("div", { className: "ig-chips", role: "list", "aria-label": "What it reads" });
-  const target = make("div", { className: "ig-chips", role: "list", "aria-label": "What it has to write" });
-  let shown = null, buttons = [];
+  const strip = (label) => make("div", { className: "ig-chips", role: "list", "aria-label": label });
+  const input = strip("What it reads"), target = strip("What it has to write");
 
-  const draw15 = make("button", { type: "button" }, "Draw 15 %");
-  draw15.addEventListener("click", () => {
-    const turn = model.get("drawn");
-    let i = 1000 * turn;
-    model.set("drawn", turn + 1);
-    change("taken", randomSpans(here().words.length, 0.15, () => uniform(model.get("seed"), i++)));
+  const toggle = (i) => {
+    const { taken } = state;
+    change({ taken: taken.includes(i) ? taken.filter((j) => j !== i) : [...taken, i].sort((a, b) => a - b) });
+  };
+  const draw15 = button("Draw 15 %", () => {
+    const { drawn } = state;
+    let i = 1000 * drawn;
+    change({ drawn: drawn + 1, taken: randomSpans(here().length, 0.15, () => uniform(seed, i++)) });
   });
-  const none = make("button", { type: "button" }, "Take nothing");
-  none.addEventListener("click", () => change("taken", []));
+  const none = button("Take nothing", () => change({ taken: [] }));
 
-  function fill() {
-    shown = model.get("text");
-    buttons = here().words.map((word, i) => {
-      const button = make("button", { type: "button", className: "ig-chip" }, word);
-      button.addEventListener("click", () => {
-        const taken = model.get("taken");
-        change("taken", taken.includes(i) ? taken.filter((j) => j !== i) : [...taken, i].sort((a, b) => a - b));
-      });
-      return button;
-    });
-    words.replaceChildren(...buttons);
-  }
+  const fill = () => words.replaceChildren(...here().map((word, i) =>
+    Object.assign(button(word, () => toggle(i)), { className: "ig-chip" })));
 
   function draw() {
-    if (shown !== model.get("text")) fill();
-    const taken = model.get("taken"), n = here().words.length, pair = corrupt(here().words, taken);
-    pick.set(model.get("text"));
-    buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(taken.includes(i))));
-    input.replaceChildren(...pair.input.map((part) => chip(part, names, last)));
-    target.replaceChildren(...pair.target.map((part) => chip(part, names, last)));
-    numbers.draw([
-      ["text", n], ["taken", `${taken.length} (${Math.round((100 * taken.length) / n)} %)`],
-      ["read", pair.input.length], ["to write", pair.target.length],
-    ]);
-    const write = ({ text, sentinel }) => text ?? names[sentinel];
-    said.say(`${count(taken.length, "word")} taken, in ${count(pair.spans, "span")}. It reads: ` +
-      `${pair.input.map(write).join(" ")} It has to write: ${pair.target.map(write).join(" ")}`);
+    const { taken } = state, n = here().length, pair = corrupt(here(), taken);
+    other(state.text, fill);
+    [...words.children].forEach((word, i) => word.setAttribute("aria-pressed", String(taken.includes(i))));
+    input.replaceChildren(...pair.input.map((part) => chip(part, names, size - 1)));
+    target.replaceChildren(...pair.target.map((part) => chip(part, names, size - 1)));
+    const share = `${taken.length} (${Math.round((100 * taken.length) / n)} %)`;
+    numbers.draw([["text", n], ["taken", share], ["read", pair.input.length], ["to write", pair.target.length]]);
+    const write = (parts) => parts.map(({ text, sentinel }) => text ?? names[sentinel]).join(" ");
+    return `${count(taken.length, "word")} taken, in ${count(pair.spans, "span")}. It reads: ${write(pair.input)} ` +
+      `It has to write: ${write(pair.target)}`;
   }
 
-  const change = figure({ model, el }, "Span corruption with sentinels", [
-    make("p", { className: "ig-title" }, "Take words away"),
-    ...(texts.length > 1 ? [pick.node] : []), words, make("div", { className: "ig-controls" }, draw15, none), numbers.node,
-    make("p", { className: "ig-note" }, "The encoder reads"), input,
-    make("p", { className: "ig-note" }, "The decoder has to write"), target, said.node,
-  ], draw, ["text", "taken"]);
-}
-
-export default { render };
+  const options = numbered(texts, ({ name }) => name);
+  const parts = [
+    title("Take words away"),
+    radios("text", { legend: "Text", options, also: (i) => ({ taken: texts[i].taken }), when: () => texts.length > 1 }),
+    words, controls(draw15, none), numbers, note("The encoder reads"), input, note("The decoder has to write"), target,
+  ];
+  return { parts, draw };
+});

@@ -1,7 +1,7 @@
 (page) => {
   // Run a widget's module without a kernel: the model is this object, nothing is sent anywhere.
   const listeners = {};
-  const state = page.state;
+  const state = { _label: page.label, ...page.state };
   for (const [name, text] of Object.entries(page.blobs)) {
     state[name] = new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
   }

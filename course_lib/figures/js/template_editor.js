@@ -1,7 +1,16 @@
-import { make, radios, checkbox, facts, summary, figure, newId } from "./shared.js";
+import { make, title, note, mono, controls, button, facts, sum, figure } from "./shared.js";
+import { area } from "./fields.js";
 import { encode, tokenBytes, show } from "./tokens.js";
 
-const SCOPES = [["answer", "the answer with its end token"], ["all", "the whole row"], ["unshifted", "the answer, mask not shifted"]];
+const SCOPES = [
+  ["answer", "the answer with its end token"], ["all", "the whole row"], ["unshifted", "the answer, mask not shifted"],
+];
+const REMARKS = {
+  answer: "",
+  all: "The model is also trained to write prompts. ",
+  unshifted: "The mask lies over the tokens that are read, but targets stand one place further on: the first token " +
+    "of an answer is not learned, and what follows its end is. ",
+};
 const SPECIAL = { end: "<end>", answer: "<answer>", pad: "<end>" };
 
 // A chat in tokens: ids of the texts, names of the special tokens, and which of them are the answer's.
@@ -35,103 +44,97 @@ export function counted({ tokens, answer }, scope, byId) {
 }
 
 const nameOf = ({ prompt, answer, finished }) => JSON.stringify([prompt, answer, finished]);
+const nameFor = (token, bytes) => (typeof token === "string" ? SPECIAL[token] : show(bytes[token]));
 
-function render({ model, el }) {
-  const merges = model.get("merges"), bytes = tokenBytes(merges), nCtx = model.get("n_ctx"), room = model.get("room");
-  const known = new Map(model.get("known").map((each) => [nameOf(each), each])), second = { ...model.get("second"), finished: true };
-  const said = summary(), numbers = facts(), strips = make("div", { className: "ig-loss" });
-  const note = make("p", { className: "ig-note" }), refused = make("p", { className: "ig-note", role: "alert" });
-  const area = (name, label) => {
-    const input = make("textarea", { id: newId(), rows: 1, maxLength: 600, spellcheck: false });
-    input.addEventListener("input", () => change(name, input.value));
-    return { input, parts: [make("label", { htmlFor: input.id }, label), input] };
-  };
-  const prompt = area("prompt", "Prompt"), answer = area("answer", "Answer");
-  const finished = checkbox("The answer ends with an end token", (on) => change("finished", on));
-  const byId = checkbox("Whatever has the padding's id is left out", (on) => change("by_id", on));
-  const scope = radios("In the loss", SCOPES, (value) => change("scope", value));
-  const layout = radios("Two chats", [[false, "padded"], [true, "packed"]], (on) => change("packed", on));
-  const below = radios("Below each target", [["nats", "its surprise"], ["slopes", "its gradient"]], (which) => change("below", which));
-  const back = make("button", { type: "button" }, "Back to the example");
-  back.addEventListener("click", () => {
-    const first = model.get("first");
-    model.set("answer", first.answer);
-    model.set("finished", true);
-    change("prompt", first.prompt);
-    draw();
-  });
-
-  const mine = () => ({ prompt: model.get("prompt"), answer: model.get("answer"), finished: model.get("finished") });
-
-  function ask(chat) {
-    const asked = [chat.prompt, chat.answer, chat.finished ? "finished" : ""];
-    if (!model.widget_manager || known.has(nameOf(chat)) || model.get("asked").join("\n") === asked.join("\n")) return;
-    model.set("asked", asked);
-    model.save_changes();
-  }
+export default figure(({ state, change, ask, refusal, bound, radios, checkbox }) => {
+  const { merges, n_ctx: nCtx, room, first } = state, bytes = tokenBytes(merges);
+  const second = { ...state.second, finished: true };
+  const known = new Map(state.known.map((each) => [nameOf(each), each]));
+  const numbers = facts(), said = note(), strips = make("div", { className: "ig-loss" });
+  const back = button("Back to the example", () => change({ ...first, finished: true }));
 
   function chip(token, target, on, number) {
-    const name = typeof token === "string" ? SPECIAL[token] : show(bytes[token]);
-    const next = target === undefined ? "–" : `→ ${typeof target === "string" ? SPECIAL[target] : show(bytes[target])}`;
-    const kind = typeof token === "string" ? (token === "pad" ? "ig-padding" : "ig-start") : "";
-    return make("span", { className: `ig-chip ${kind} ${on ? "ig-new" : ""}`, role: "listitem" }, make("span", { className: "ig-mono" }, name),
-      make("small", {}, next), make("small", {}, number), make("span", { className: "ig-hidden" }, on ? " in the loss" : " not in the loss"));
+    const kind = token === "pad" ? "ig-padding" : typeof token === "string" ? "ig-start" : "";
+    const next = target === undefined ? "–" : `→ ${nameFor(target, bytes)}`;
+    return make("span", { className: `ig-chip ${kind} ${on ? "ig-new" : ""}`, role: "listitem" },
+      mono(nameFor(token, bytes)), make("small", {}, next), make("small", {}, number),
+      make("span", { className: "ig-hidden" }, on ? " in the loss" : " not in the loss"));
   }
 
   // What stands below the target of position i: its surprise, or the length of the loss's gradient by the logits there.
-  function number(here, i, on, n) {
-    const values = here?.[model.get("below")];
-    if (model.get("below") === "slopes" && !on) return "0";
-    if (!values || values[i] === undefined) return on && model.get("below") === "slopes" ? "not 0" : "";
-    return model.get("below") === "slopes" ? (values[i] / n).toFixed(3) : values[i].toFixed(2);
+  function number(values, i, on, n) {
+    const value = values?.[state.below][i];
+    if (state.below === "nats") return value === undefined ? "" : value.toFixed(2);
+    return !on ? "0" : value === undefined ? "not 0" : (value / n).toFixed(3);
+  }
+
+  function strip(row, k, title, mask, values, n) {
+    const below = (i) => (i in mask ? number(values, i, mask[i], n) : "");
+    const chips = row.tokens.map((token, i) => chip(token, row.tokens[i + 1], mask[i], below(i)));
+    const label = `Row ${k + 1}: what each position reads, and is asked for`;
+    const list = { className: "ig-chips", role: "list", "aria-label": label };
+    return [make("p", { className: "ig-row-title" }, title), make("div", list, ...chips)];
+  }
+
+  const titleOf = (k, n) =>
+    n === 1 ? "Both chats in one row" : state.packed ? `Row ${k + 1}` : ["Your chat", "Another chat of the batch"][k];
+
+  // What keeps the chats from being shown, or "".
+  function problem(chats) {
+    const limit = state.packed ? room : nCtx, longest = Math.max(...chats.map((chat) => chat.tokens.length));
+    return state.prompt.trim() === "" ? "The prompt is empty: there is nothing to answer."
+      : longest > limit ? `This chat has ${longest} tokens, more than the ${limit} of a row: shorten a text.` : "";
+  }
+
+  // What the loss misses, or learns beside the answers.
+  function remarks(ends, kept, graded) {
+    const end = kept === 2 ? "" : ends < 2 && kept === 1 ? "Your chat has no end token to learn. "
+      : "An end token is missing from the loss: nothing tells the model to stop there. ";
+    return REMARKS[state.scope] + end + (state.packed ? "In one row the second chat can look back at the first."
+      : graded ? "Below the targets: numbers of this chapter's model before it was fine-tuned."
+        : "This page cannot run the model: your own text has no numbers.");
   }
 
   function draw() {
-    const own = mine(), chats = [own, second].map((chat) => chatOf(chat, merges)), packed = model.get("packed");
-    for (const [{ input }, text] of [[prompt, own.prompt], [answer, own.answer]]) {
-      if (input.value !== text) input.value = text;
-      input.rows = Math.max(1, Math.ceil(text.length / 64));
-    }
-    finished.set(own.finished); byId.set(model.get("by_id")); scope.set(model.get("scope")); layout.set(packed); below.set(model.get("below"));
-    refused.textContent = model.get("refused");
-    const limit = packed ? room : nCtx, longest = Math.max(...chats.map((chat) => chat.tokens.length));
-    const wrong = own.prompt.trim() === "" ? "The prompt is empty: there is nothing to answer."
-      : longest > limit ? `This chat has ${longest} tokens, more than the ${limit} of a row: shorten a text.` : "";
+    const { prompt, answer, finished, scope, by_id: byId, packed, answered } = state;
+    const both = [{ prompt, answer, finished }, second];
+    if (answered.prompt) known.set(nameOf(answered), answered);
+    const chats = both.map((chat) => chatOf(chat, merges)), wrong = problem(chats);
     if (wrong) {
-      strips.replaceChildren(); numbers.draw([]); note.textContent = wrong; said.say(wrong);
-      return;
+      strips.replaceChildren();
+      numbers.draw([]);
+      said.textContent = wrong;
+      return wrong;
     }
-    ask(own);
-    const rows = rowsOf(chats, packed, room), masks = rows.map((row) => counted(row, model.get("scope"), model.get("by_id")));
-    const numbersOf = rows.map((_, k) => (packed ? null : known.get(nameOf([own, second][k]))));
-    const n = masks.flat().filter(Boolean).length;
-    strips.replaceChildren(...rows.flatMap((row, k) => [make("p", { className: "ig-row-title" }, rows.length > 1 ? (packed ? `Row ${k + 1}` : ["Your chat", "Another chat of the batch"][k]) : "Both chats in one row"),
-      make("div", { className: "ig-chips", role: "list", "aria-label": `Row ${k + 1}: what each position reads, and is asked for` },
-        ...row.tokens.map((token, i) => chip(token, row.tokens[i + 1], masks[k][i], i + 1 < row.tokens.length ? number(numbersOf[k], i, masks[k][i], n) : "")))]));
-    const targets = masks.flat().length, ends = [own, second].filter((chat) => chat.finished).length;
-    const kept = rows.reduce((sum, row, k) => sum + masks[k].filter((on, i) => on && row.tokens[i + 1] === "end" && row.answer[i + 1]).length, 0);
+    if (!known.has(nameOf(both[0]))) ask([prompt, answer, finished ? "finished" : ""]);
+    const rows = rowsOf(chats, packed, room), masks = rows.map((row) => counted(row, scope, byId));
+    const values = rows.map((_, k) => (packed ? undefined : known.get(nameOf(both[k]))));
+    const targets = masks.flat().length, n = masks.flat().filter(Boolean).length;
+    strips.replaceChildren(...rows.flatMap((row, k) => strip(row, k, titleOf(k, rows.length), masks[k], values[k], n)));
+    const isEnd = (row, i) => row.tokens[i] === "end" && row.answer[i];
+    const learned = (row, mask) => mask.filter((on, i) => on && isEnd(row, i + 1)).length;
+    const ends = both.filter((chat) => chat.finished).length, kept = sum(rows.map((row, k) => learned(row, masks[k])));
     const padding = rows.flatMap((row) => row.tokens).filter((token) => token === "pad").length;
-    const terms = masks.flatMap((mask, k) => mask.flatMap((on, i) => (on ? [numbersOf[k]?.nats[i]] : [])));
-    const loss = n && terms.every((x) => x !== undefined) ? terms.reduce((a, b) => a + b, 0) / n : null;
-    numbers.draw([["targets in the loss", `${n} of ${targets}`], ["end tokens in the loss", `${kept} of ${ends}`], ["padding", padding],
-      ...(loss === null ? [] : [["loss", `${loss.toFixed(3)} nats per token`]])]);
-    note.textContent = (model.get("scope") === "all" ? "The model is also trained to write prompts. "
-      : model.get("scope") === "unshifted" ? "The mask lies over the tokens that are read, but targets stand one place further on: the first token of an answer is not learned, and what follows its end is. " : "") +
-      (kept < 2 ? (ends < 2 && kept === 1 ? "Your chat has no end token to learn. " : "An end token is missing from the loss: nothing tells the model to stop there. ") : "") +
-      (packed ? "In one row the second chat can look back at the first." : numbersOf[0] ? "Below the targets: numbers of this chapter's model before it was fine-tuned." : "This page cannot run the model: your own text has no numbers.");
-    said.say(`${n} of ${targets} targets are in the loss, ${kept} of ${ends} end tokens among them.` + (loss === null ? "" : ` The loss is ${loss.toFixed(3)} nats per token.`));
+    const terms = masks.flatMap((mask, k) => mask.flatMap((on, i) => (on ? [values[k]?.nats[i]] : [])));
+    const loss = n && terms.every((x) => x !== undefined) ? `${(sum(terms) / n).toFixed(3)} nats per token` : "";
+    numbers.draw([["targets in the loss", `${n} of ${targets}`], ["end tokens in the loss", `${kept} of ${ends}`],
+      ["padding", padding], ...(loss ? [["loss", loss]] : [])]);
+    said.textContent = remarks(ends, kept, values[0]);
+    return `${n} of ${targets} targets are in the loss, ${kept} of ${ends} end tokens among them.` +
+      (loss && ` The loss is ${loss}.`);
   }
 
-  const change = figure({ model, el }, "Chat template and loss mask", [
-    make("p", { className: "ig-title" }, "Write a chat, and see what is learned from it"),
-    make("div", { className: "ig-formats" }, ...prompt.parts, ...answer.parts), make("div", { className: "ig-controls" }, finished.node, back), refused,
-    scope.node, byId.node, make("div", { className: "ig-controls" }, layout.node, below.node), numbers.node, note, strips, said.node,
-  ], draw, ["prompt", "answer", "finished", "scope", "by_id", "packed", "below", "refused"]);
-  model.on("change:answered", () => {
-    const got = model.get("answered");
-    known.set(nameOf(got), got);
-    draw();
-  });
-}
-
-export default { render };
+  const field = (name, label) => bound(area)(name, { label, maxLength: 600 });
+  const below = [["nats", "its surprise"], ["slopes", "its gradient"]];
+  const parts = [
+    title("Write a chat, and see what is learned from it"),
+    make("div", { className: "ig-formats" }, field("prompt", "Prompt"), field("answer", "Answer")),
+    controls(checkbox("finished", { label: "The answer ends with an end token" }), back), refusal(),
+    radios("scope", { legend: "In the loss", options: SCOPES }),
+    checkbox("by_id", { label: "Whatever has the padding's id is left out" }),
+    controls(radios("packed", { legend: "Two chats", options: [[false, "padded"], [true, "packed"]] }),
+      radios("below", { legend: "Below each target", options: below })),
+    numbers, said, strips,
+  ];
+  return { parts, draw };
+});

@@ -47,4 +47,3 @@ export function show(bytes) {
   try { return visible(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes))); }
   catch { return bytes.map((b) => b.toString(16).toUpperCase().padStart(2, "0")).join(" "); }
 }
-

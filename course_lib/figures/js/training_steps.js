@@ -1,6 +1,5 @@
-import { make, slider, bars, facts, summary, figure, visible } from "./shared.js";
-
-const WIDTH = 520, HEIGHT = 210, LEFT = 40, RIGHT = 12, TOP = 20, BOTTOM = 30;
+import { make, title, note, bars, facts, sample, shares, visible, quoted, figure } from "./shared.js";
+import { picture, scale, line, rule, text, curve, dot, setAll } from "./svg.js";
 
 // The loss at a step: on a straight line between the two measured points around it.
 export function lossAt(steps, losses, step) {
@@ -19,67 +18,58 @@ export function ticks(least, most) {
   return found.filter((v) => v >= least * 0.999 && v <= most * 1.001);
 }
 
-function render({ model, el }) {
-  const steps = model.get("steps"), losses = model.get("losses"), copies = model.get("copies");
-  const rows = bars(), numbers = facts(), said = summary();
-  const curve = drawCurve(steps, losses, model.get("floor"), model.get("stages"));
-  const spoken = (i) => `${copies[i].step} of ${steps[steps.length - 1]}`;
-  const knob = slider({ label: "After step", min: 0, max: copies.length - 1, step: 1, spoken }, (i) => change("at", i));
-  const sample = make("p", { className: "ig-mono ig-sample" });
+export default figure(({ state, slider }) => {
+  const { steps, losses, copies, prompt } = state, floor = state.floor.toFixed(2);
+  const rows = bars(), numbers = facts(), written = sample();
+  const chart = drawLoss(steps, losses, state.floor, state.stages);
 
   function draw() {
-    const at = model.get("at"), copy = copies[at], loss = lossAt(steps, losses, copy.step);
-    knob.set(at);
-    curve.update(copy.step, loss);
-    numbers.draw([["loss on the curve", loss.toFixed(2)], ["floor", model.get("floor").toFixed(2)], ...Object.entries(copy.facts)]);
-    sample.textContent = copy.sample;
-    rows.draw(copy.words.map((word, i) => ({
-      label: visible(word), value: copy.probabilities[i], text: copy.probabilities[i].toFixed(3), strong: i === 0,
-    })));
-    said.say(`After step ${copy.step} the loss is ${loss.toFixed(2)}, the floor ${model.get("floor").toFixed(2)} nats per token. ` +
-      `After the prompt it expects “${visible(copy.words[0])}” with ${copy.probabilities[0].toFixed(3)}.`);
+    const { step, facts: more, words, probabilities: p, sample: text } = copies[state.at];
+    const loss = lossAt(steps, losses, step);
+    chart.update(step, loss);
+    numbers.draw([["loss on the curve", loss.toFixed(2)], ["floor", floor], ...Object.entries(more)]);
+    written.textContent = text;
+    rows.draw(shares(words.map(visible), p, 0));
+    return `After step ${step} the loss is ${loss.toFixed(2)}, the floor ${floor} nats per token. ` +
+      `After the prompt it expects ${quoted(words[0])} with ${p[0].toFixed(3)}.`;
   }
 
-  const change = figure({ model, el }, "A training run, step by step", [
-    make("p", { className: "ig-title" }, "Loss on new documents, in nats per token"),
-    curve.node, knob.node, numbers.node,
-    make("p", { className: "ig-note" }, "It writes"), sample,
-    make("p", { className: "ig-note" }, `After “${model.get("prompt")}” it expects`), rows.node, said.node,
-  ], draw, ["at"]);
+  const spoken = (i) => `${copies[i].step} of ${steps.at(-1)}`;
+  const parts = [
+    title("Loss on new documents, in nats per token"), chart,
+    slider("at", { label: "After step", min: 0, max: copies.length - 1, step: 1, spoken }), numbers,
+    note("It writes"), written, note(`After “${prompt}” it expects`), rows,
+  ];
+  return { parts, draw };
+});
+
+const WIDTH = 520, HEIGHT = 210, LEFT = 40, RIGHT = WIDTH - 12, TOP = 20, BOTTOM = HEIGHT - 30;
+
+// The names of the stages above the parts of the run that they are, with a line where one ends.
+function stageMarks(stages, x, first, last) {
+  const dashes = { stroke: "var(--c-muted)", "stroke-dasharray": "2 4" };
+  return stages.flatMap(([name, end], i) => {
+    const above = text((x(i ? stages[i - 1][1] : first) + x(end)) / 2, TOP - 8, "middle", name);
+    return end < last ? [above, line(x(end), TOP, x(end), BOTTOM, dashes)] : [above];
+  });
 }
 
-function drawCurve(steps, losses, floor, stages) {
-  const least = Math.min(floor, ...losses) / 1.12, most = Math.max(...losses) * 1.08, last = steps[steps.length - 1];
-  const x = (step) => LEFT + ((WIDTH - LEFT - RIGHT) * (step - steps[0])) / Math.max(1, last - steps[0]);
-  const y = (loss) => TOP + ((HEIGHT - TOP - BOTTOM) * Math.log(most / loss)) / Math.log(most / least);
-  const level = (v, properties) => make("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y(v), y2: y(v), ...properties });
-  const dot = make("circle", { r: 6, fill: "var(--c-vermillion)", stroke: "var(--c-paper)", "stroke-width": 2 });
-  const drop = make("line", { stroke: "var(--c-vermillion)", "stroke-width": 1.5 });
-  const grid = ticks(least, most).flatMap((v) => [
-    level(v, { stroke: "var(--c-grid)" }),
-    make("text", { x: LEFT - 6, y: y(v) + 4, "text-anchor": "end" }, String(+v.toPrecision(2))),
-  ]);
-  const borders = stages.flatMap(([name, end], i) => {
-    const begin = i ? stages[i - 1][1] : steps[0];
-    const label = make("text", { x: (x(begin) + x(end)) / 2, y: TOP - 8, "text-anchor": "middle" }, name);
-    const border = make("line", { x1: x(end), x2: x(end), y1: TOP, y2: HEIGHT - BOTTOM, stroke: "var(--c-muted)", "stroke-dasharray": "2 4" });
-    return end < last ? [label, border] : [label];
-  });
-  const node = make("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "ig-curve", style: "max-width:640px", "aria-hidden": "true" },
-    ...grid, ...borders,
-    level(floor, { stroke: "var(--c-green)", "stroke-width": 2, "stroke-dasharray": "7 5" }),
-    make("text", { x: LEFT + 6, y: y(floor) - 6, "text-anchor": "start" }, "floor"),
-    make("polyline", { fill: "none", stroke: "var(--c-blue)", "stroke-width": 2.5, points: steps.map((s, i) => `${x(s).toFixed(1)},${y(losses[i]).toFixed(1)}`).join(" ") }),
-    drop, dot,
-    make("text", { x: LEFT, y: HEIGHT - 10, "text-anchor": "start" }, String(steps[0])),
-    make("text", { x: WIDTH - RIGHT, y: HEIGHT - 10, "text-anchor": "end" }, `${last} steps`));
+function drawLoss(steps, losses, floor, stages) {
+  const least = Math.min(floor, ...losses) / 1.12, most = Math.max(...losses) * 1.08;
+  const first = steps[0], last = steps.at(-1), x = scale(first, Math.max(first + 1, last), LEFT, RIGHT);
+  const height = scale(Math.log(most), Math.log(least), TOP, BOTTOM), y = (loss) => height(Math.log(loss));
+  const here = dot(), drop = make("line", { stroke: "var(--c-vermillion)", "stroke-width": 1.5 });
+  const grid = ticks(least, most).flatMap((v) =>
+    [rule(LEFT, RIGHT, y(v)), text(LEFT - 6, y(v) + 4, "end", String(+v.toPrecision(2)))]);
+  const node = picture(WIDTH, HEIGHT, { style: "max-width:640px" }, ...grid, ...stageMarks(stages, x, first, last),
+    rule(LEFT, RIGHT, y(floor), { stroke: "var(--c-green)", "stroke-width": 2, "stroke-dasharray": "7 5" }),
+    text(LEFT + 6, y(floor) - 6, "start", "floor"),
+    curve(steps.map((s, i) => [x(s), y(losses[i])]), { stroke: "var(--c-blue)", "stroke-width": 2.5 }), drop, here,
+    text(LEFT, HEIGHT - 10, "start", String(first)), text(RIGHT, HEIGHT - 10, "end", `${last} steps`));
 
   function update(step, loss) {
-    for (const [name, value] of Object.entries({ x1: x(step), x2: x(step), y1: y(loss), y2: HEIGHT - BOTTOM })) drop.setAttribute(name, value);
-    dot.setAttribute("cx", x(step));
-    dot.setAttribute("cy", y(loss));
+    setAll(drop, { x1: x(step), x2: x(step), y1: y(loss), y2: BOTTOM });
+    setAll(here, { cx: x(step), cy: y(loss) });
   }
   return { node, update };
 }
-
-export default { render };

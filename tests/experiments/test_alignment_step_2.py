@@ -1,28 +1,21 @@
-"""What *The reward model* says of its committed runs and of the trained model, for as many seeds as there are."""
+"""What *The reward model* says of its published runs and of the trained model, for as many seeds as there are."""
 
 from statistics import mean
 
 import pytest
 import torch
 
-from course_lib.alignment import (
-    alignment_results,
-    calibration,
-    compare,
-    find,
-    pair_accuracy,
-    rewards_of,
-    town_reward,
-    town_sft,
-)
+from course_lib.alignment import calibration, compare, pair_accuracy, rewards_of
+from course_lib.data import town_reward, town_sft
+from course_lib.experiments import results
 from course_lib.town import HELD_OUT, Labeler, demonstration, labeler
 
-RECORDS = alignment_results()["records"]
-SIZES = sorted({r["rankings"] for r in find(RECORDS, kind="reward")})
+RECORDS = results("alignment")
+SIZES = sorted({r["rankings"] for r in RECORDS.find(kind="reward")})
 
 
 def found(n, what="accuracy"):
-    return [r[what] for r in find(RECORDS, kind="reward", rankings=n)]
+    return [r[what] for r in RECORDS.find(kind="reward", rankings=n)]
 
 
 def test_five_hundred_rankings_teach_four_fifths_of_the_pairs():

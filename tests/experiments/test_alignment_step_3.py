@@ -1,19 +1,19 @@
-"""What *PPO* says of its committed runs, for as many seeds as there are. The truth is for *Did it work?*"""
+"""What *PPO* says of its published runs, for as many seeds as there are. The truth is for *Did it work?*"""
 
 from statistics import mean
 
 import pytest
 
-from course_lib.alignment import alignment_results, find
+from course_lib.experiments import results
 
-RESULTS = alignment_results()
-RUNS = find(RESULTS["records"], kind="ppo")
+RESULTS = results("alignment")
+RUNS = RESULTS.find(kind="ppo")
 BETAS = sorted({r["beta"] for r in RUNS})
 
 
 def test_the_runs_are_whole():
-    assert set(RESULTS["recipe"]["betas"]) == set(BETAS)
-    assert {len(r["trace"]) for r in RUNS} == {RESULTS["recipe"]["iterations"]}
+    assert set(RESULTS.recipe["betas"]) == set(BETAS)
+    assert {len(r["trace"]) for r in RUNS} == {RESULTS.recipe["iterations"]}
     assert all({"prompt", "answer"} <= step.keys() for r in RUNS if r["seed"] == 0 for step in r["trace"])
 
 

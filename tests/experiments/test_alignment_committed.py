@@ -1,39 +1,34 @@
-"""The committed runs and models of the three steps to ChatGPT: whole, and as good as the chapters say."""
+"""The published runs and models of the three steps to ChatGPT: whole, and as good as the chapters say."""
 
-import json
 import statistics
-from dataclasses import asdict
 
 import pytest
 import torch
 
-from course_lib.alignment import alignment_results, find, learned_reward, records, sample_answers, town_reward, town_sft
-from course_lib.alignment.preferences import readable
-from course_lib.alignment.runs import TRUTH, Recipe, jobs
-from course_lib.alignment.runs import test_prompts as held_out_prompts
-from course_lib.data import TOWN_GPT
-from course_lib.experiments.desk import sha256
+from course_lib.alignment import TRUTH, held_out_prompts, learned_reward, readable, sample_answers
+from course_lib.data import DATA, town_reward, town_sft
+from course_lib.experiments import results
+from course_lib.experiments.alignment import EXPERIMENT
+from course_lib.experiments.desk import recipe_of, sha256
+from course_lib.experiments.mechanism import to_do
 
-HELD = alignment_results()
-RUNS = HELD["records"]
+RUNS = results("alignment")
 
 
 def mean(what="true", **wanted):
-    return statistics.mean(r[what] for r in find(RUNS, **wanted))
+    return RUNS.mean(what, **wanted).mean
 
 
 def test_they_are_of_these_models_and_this_recipe():
-    assert HELD["recipe"] == json.loads(json.dumps(asdict(Recipe())))
-    assert HELD["sha256"] == {
-        "town-gpt": sha256(TOWN_GPT / "model.safetensors"),
-        "sft": sha256(records.FOLDER / "sft.safetensors"),
-        "reward": sha256(records.FOLDER / "reward.safetensors"),
-    }
+    assert RUNS.recipe == recipe_of(EXPERIMENT.recipe)
+    assert RUNS.made["models"] == {"town-gpt": sha256(DATA / "town-gpt" / "model.safetensors")}
+    kept = ("town-chat/reward.safetensors", "town-chat/sft.safetensors")
+    assert RUNS.made["files"] == {name: sha256(DATA / name) for name in kept}
 
 
-def test_no_run_is_missing():
-    missing = [job for job in jobs(Recipe()) if not any(job.items() <= record.items() for record in RUNS)]
-    assert missing == []
+def test_no_run_is_missing_and_none_stands_there_twice():
+    assert list(to_do(EXPERIMENT, RUNS)) == []
+    assert len(RUNS) == len(list(EXPERIMENT.jobs(EXPERIMENT.recipe, RUNS)))
 
 
 def test_step_1_helps_and_so_does_pre_training():
@@ -66,7 +61,8 @@ def test_the_committed_models_are_those_of_the_records():
     answers = sample_answers(policy, chat, prompts, generator=torch.Generator().manual_seed(5))
     texts = [readable(chat, answer) for answer in answers]
     truth = statistics.mean(TRUTH.utility(p, t) for p, t in zip(prompts, texts))
-    sft, best = find(RUNS, kind="sft", start="pre-trained", demonstrations=3000, seed=0), find(RUNS, kind="best of n")
-    assert truth == pytest.approx(sft[0]["true"], abs=0.45)  # 3 standard errors of the two
-    scores = learned_reward(reward, chat, HELD["recipe"]["unfinished"])(prompts, answers)
-    assert scores.mean().item() == pytest.approx(best[0]["curve"][0]["score"], abs=0.4)
+    sft = RUNS.one(kind="sft", start="pre-trained", demonstrations=3000, seed=0)
+    assert truth == pytest.approx(sft["true"], abs=0.45)  # 3 standard errors of the two
+    scores = learned_reward(reward, chat, RUNS.recipe["unfinished"])(prompts, answers)
+    best = RUNS.one(kind="best of n", seed=0)
+    assert scores.mean().item() == pytest.approx(best["curve"][0]["score"], abs=0.4)

@@ -1,23 +1,21 @@
-"""What *Did it work?* says of its committed runs, for as many seeds as there are."""
+"""What *Did it work?* says of its published runs, for as many seeds as there are."""
 
 from statistics import mean
 
 import pytest
 
-from course_lib.alignment import alignment_results, best_of_n_kl, find
+from course_lib.alignment import best_of_n_kl
+from course_lib.experiments import results
 
-HELD = alignment_results()
-RUNS, RECIPE = HELD["records"], HELD["recipe"]
-CURVES = [{row["n"]: row for row in r["curve"]} for r in find(RUNS, kind="best of n")]
+RUNS = results("alignment")
+RECIPE = RUNS.recipe
+CURVES = [{row["n"]: row for row in r["curve"]} for r in RUNS.find(kind="best of n")]
 HONEST = {"kind": "ppo", "beta": RECIPE["taste_beta"]}
 
 
 def average(wanted, *path):
     """The mean over seeds of what stands at this path of a record."""
-    values = find(RUNS, **wanted)
-    for name in path:
-        values = [value[name] for value in values]
-    return mean(values)
+    return RUNS.mean(path, **wanted).mean
 
 
 def test_best_of_n_is_over_optimised_too():
@@ -34,7 +32,7 @@ def test_best_of_n_is_over_optimised_too():
 
 def test_without_a_price_the_truth_turns_while_the_score_does_not():
     """Means over seeds and over tens of iterations."""
-    traces = [r["trace"] for r in find(RUNS, kind="ppo", beta=0.0)]
+    traces = [r["trace"] for r in RUNS.find(kind="ppo", beta=0.0)]
     tens = range(0, RECIPE["iterations"], 10)
     score, true = (
         [mean(t[i + j][what] for t in traces for j in range(10)) for i in tens] for what in ("score", "true")
@@ -59,10 +57,10 @@ def test_talk_costs_manner_and_true_moods_cost_nothing():
 
 def test_the_poorest_reward_model_leads_its_policy_astray():
     """With a price, too: answers to questions are worth less than after step 1, in this seed alone."""
-    models = find(RUNS, kind="reward", rankings=RECIPE["used"])
+    models = RUNS.find(kind="reward", rankings=RECIPE["used"])
     poorest = min(models, key=lambda record: record["accuracy"])["seed"]
     first = {"kind": "sft", "start": "pre-trained", "demonstrations": RECIPE["demonstrations"]}
-    before, after = ({r["seed"]: r["by kind"]["question"] for r in find(RUNS, **kind)} for kind in (first, HONEST))
+    before, after = ({r["seed"]: r["by kind"]["question"] for r in RUNS.find(**kind)} for kind in (first, HONEST))
     assert [seed for seed in after if after[seed] < before[seed]] == [poorest]
 
 
@@ -81,6 +79,6 @@ def test_the_parts_of_the_utility_are_all_of_it():
 
 def test_the_texts_of_a_policy_are_at_hand_for_the_figure():
     for kind in ("ppo", "dpo", "grpo"):
-        first = find(RUNS, kind=kind, seed=0)
+        first = RUNS.find(kind=kind, seed=0)
         assert all(len(r["examples"]) >= 10 for r in first)
-    assert all({"prompt", "answer"} <= set(step) for r in find(RUNS, kind="ppo", seed=0) for step in r["trace"])
+    assert all({"prompt", "answer"} <= set(step) for r in RUNS.find(kind="ppo", seed=0) for step in r["trace"])

@@ -1,12 +1,12 @@
-"""What *Supervised fine-tuning* says of its committed runs, for as many seeds as there are."""
+"""What *Supervised fine-tuning* says of its published runs, for as many seeds as there are."""
 
 from statistics import mean
 
 import pytest
 
-from course_lib.alignment import alignment_results
+from course_lib.experiments import results
 
-RECORDS = alignment_results()["records"]
+RECORDS = results("alignment")
 
 
 def found(start, n, what="true"):
