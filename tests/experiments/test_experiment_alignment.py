@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from course_lib.experiments import Desk, Results
-from course_lib.experiments.alignment import EXPERIMENT, Recipe, jobs, keep, measure
+from course_lib.experiments.alignment import EXPERIMENT, KINDS, Recipe, jobs, keep, measure
 from course_lib.experiments.desk import as_json
 from course_lib.experiments.mechanism import made_with
 
@@ -91,7 +91,7 @@ def test_the_texts_of_a_trace_are_remembered_of_the_first_seed_alone(records, de
     trace = next(r for r in records if r["kind"] == "ppo")["trace"]
     assert all({"prompt", "answer", "score"} <= set(step) for step in trace)
     long = {"trace": [{"score": 1 / 3, "prompt": "p", "answer": "a"}]}
-    monkeypatch.setitem(measure.__globals__["KINDS"], "ppo", lambda one, beta: long)
+    monkeypatch.setitem(KINDS, "ppo", lambda one, beta: long)
     assert measure(TINY, {"kind": "ppo", "seed": 1, "beta": 0.1}, desk) == {"trace": [{"score": 0.3333}]}
 
 
