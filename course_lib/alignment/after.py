@@ -130,7 +130,8 @@ def grpo_loss(
 ) -> Float[Tensor, ""]:
     """The clipped surrogate with one advantage per answer, and β k3 in the loss instead of in the reward.
 
-    Shao et al. average within each answer first and then over answers; here, too.
+    Shao et al. average within each answer first and then over answers; here, too. While π is still π_old, the price
+    has, token by token, the gradient of KL(π_ref ‖ π), not that of KL(π ‖ π_ref), which PPO's price has: see `kl_k3`.
     """
     per_token = clipped_surrogate(logp, old_logp, advantages[:, None], mask, clip) + beta * kl_k3(logp, ref_logp)
     per_answer = torch.where(mask, per_token, 0.0).sum(1) / mask.sum(1).clamp(min=1)  # [B, T] -> [B]

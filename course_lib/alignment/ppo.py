@@ -83,12 +83,18 @@ def kl_k1(logp: Tensor, ref_logp: Tensor) -> Tensor:
 
 
 def kl_k2(logp: Tensor, ref_logp: Tensor) -> Tensor:
-    """½ (log π − log π_ref)²: never negative, little variance, biased."""
+    """½ (log π − log π_ref)²: never negative, but biased, and where π has moved far it may vary more than k1.
+
+    Its gradient under samples of π is exactly that of KL(π ‖ π_ref).
+    """
     return 0.5 * (logp - ref_logp) ** 2
 
 
 def kl_k3(logp: Tensor, ref_logp: Tensor) -> Tensor:
-    """(ρ − 1) − log ρ with ρ = π_ref/π: never negative and unbiased. With ρ the other way round it is neither's."""
+    """e^−d − 1 + d with d = log π − log π_ref: never negative and unbiased. With the sign of d turned it is not.
+
+    Only its value is that of KL(π ‖ π_ref): its gradient under samples of π is that of KL(π_ref ‖ π).
+    """
     log_ratio = ref_logp - logp
     return log_ratio.expm1() - log_ratio
 
