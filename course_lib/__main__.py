@@ -1,6 +1,8 @@
 """Everything that a person types: python -m course_lib VERB. Each verb's options live beside the code that it runs."""
 
+import codecs
 import importlib
+import sys
 
 import click
 
@@ -16,6 +18,18 @@ VERBS = {  # verb: the module that holds its command, imported when it is asked 
     "doctor": "course_lib.grading.command:doctor",
 }
 DEFAULTS = {"generate": {"name": str(data.TOWN_GPT)}}  # what a verb takes if it is told nothing: the library's model
+
+
+PLAIN = {"✓": "+", "✗": "x", "→": ">", "−": "-"}  # for a terminal whose code page lacks them
+
+
+def plain(error: UnicodeError) -> tuple[str, int]:
+    """Write what a code page lacks as something that it has."""
+    assert isinstance(error, UnicodeEncodeError)
+    return "".join(PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("plain", plain)
 
 
 class Verbs(click.Group):
@@ -34,6 +48,9 @@ class Verbs(click.Group):
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "default_map": DEFAULTS})
 def main() -> None:
     """Inside GPT: train a GPT on your own text, let it write, check exercises and grade them."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="plain")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """Make .venv ready for the book, for JupyterLab or for the tests: ``python3 press/environment.py book|lab|test``.
 
-Runs on the system's Python with nothing installed, so it uses the standard library alone. A second run costs
-nothing: a stamp in .venv remembers which pins were installed.
+Runs on the system's Python with nothing installed, so it uses the standard library alone, and no syntax that Python 3.8
+lacks: an old Python must be able to read that it is too old. A second run costs nothing: a stamp in .venv remembers
+which pins were installed.
 """
 
 import hashlib
 import os
 import pathlib
+import platform
 import shutil
 import subprocess
 import sys
@@ -21,6 +23,11 @@ GPT2_VOCABULARY = "openai-whisper==20250625"  # a package that carries GPT-2's v
 GIGABYTES = {"book": 2.0, "lab": 2.2, "test": 2.6}
 CAUSES = [  # what pip's log says when it fails, and the one line that a person needs
     (("No space left on device",), "the disk is full"),
+    (
+        ("CERTIFICATE_VERIFY_FAILED", "SSLCertVerificationError", "SSLError"),
+        "this Python does not trust the package index's certificate: behind a proxy, name its certificate in PIP_CERT; "
+        "on a Mac with Python from python.org, run its `Install Certificates.command`; then the same command again",
+    ),
     (
         ("name resolution", "NewConnectionError", "ConnectTimeout", "ReadTimeout", "Network is unreachable"),
         "the package index cannot be reached: check the network (or PIP_INDEX_URL), then run the same command again",
@@ -54,7 +61,14 @@ def ready(level: str) -> bool:
 
 
 def check_machine(level: str) -> None:
-    """Stop with one line if this Python is too old or the disk too full."""
+    """Stop with one line if this is no machine for it, its Python too old or its disk too full."""
+    if os.name == "nt":
+        stop("on Windows this runs in WSL: `wsl --install`, then the same commands in the Linux that it opens")
+    if (platform.system(), platform.machine()) == ("Darwin", "x86_64"):
+        stop(
+            "PyTorch is no longer built for Macs with Intel processors: open the chapters in Colab or Binder, or use "
+            "Linux. On a Mac with Apple's processor, take a Python built for it (this one runs in Rosetta)"
+        )
     if sys.version_info < (3, 11):
         found = ".".join(map(str, sys.version_info[:3]))
         stop(f"Python 3.11 or newer is needed, this is {found}: try `make {level} PYTHON=python3.12`")
@@ -91,10 +105,8 @@ def pip(*arguments: str) -> None:
     command = [str(python()), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", *arguments]
     live = sys.stdout.isatty()
     seen, lines = 0, []
-    with (
-        open(LOG, "a", encoding="utf-8") as log,
-        subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process,
-    ):
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with open(LOG, "a", encoding="utf-8") as log, subprocess.Popen(command, cwd=ROOT, text=True, **pipe) as process:
         for line in process.stdout:
             log.write(line)
             lines.append(line)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.models import GPT
+from course_lib.models.checks import check_finite
 from course_lib.training import adamw, fastest_dtype, train, warmup_cosine
 
 from .chat import Batch, Chat, log_probs
@@ -19,9 +20,10 @@ from .trainer import Loop, Losses, Reward, Rollout, Settings
 
 
 def best_of_n(answers: Sequence[Sequence[int]], scores: Float[Tensor, " N"]) -> Sequence[int]:
-    """The answer with the highest score (Stiennon et al. 2020). No weight is changed."""
+    """The answer with the highest score (Stiennon et al. 2020). No weight is changed. ValueError for a NaN score."""
     if len(answers) != len(scores) or not answers:
         raise ValueError(f"{len(answers)} answers and {len(scores)} scores: give one score to each, at least one")
+    check_finite(scores=scores)
     return answers[int(scores.argmax())]
 
 
@@ -40,6 +42,7 @@ def best_of_n_probabilities(p: Float[Tensor, " N"], scores: Float[Tensor, " N"],
     """
     if n < 1:
         raise ValueError(f"n is {n}: draw at least one answer")
+    check_finite(p=p, scores=scores)
     if p.min() < 0 or abs(p.sum().item() - 1) > 1e-4:
         raise ValueError(f"the probabilities begin at {p.min().item():.4g} and sum to {p.sum().item():.6g}, not to 1")
     below = torch.where(scores[None] < scores[:, None], p, 0.0).sum(1)
@@ -63,8 +66,9 @@ def dpo_loss(
     """Direct preference optimisation (Rafailov et al. 2023, eq. 7), from the log-probabilities of whole answers.
 
     −log σ(β [(log π − log π_ref)(better) − (log π − log π_ref)(worse)]): the reward loss with the reward that
-    would make π the optimum under KL, β log π/π_ref.
+    would make π the optimum under KL, β log π/π_ref. Raises ValueError for NaN and infinity.
     """
+    check_finite(better=better, worse=worse, ref_better=ref_better, ref_worse=ref_worse, beta=beta)
     if beta <= 0:
         raise ValueError(f"beta is {beta}: it must be above 0")
     return -F.logsigmoid(beta * ((better - ref_better) - (worse - ref_worse))).mean()
@@ -86,6 +90,7 @@ def dpo(
 
     It is the reward model's loss, of the rewards β log π/π_ref that the policy implies: all pairs of a ranking at once.
     """
+    check_finite(beta=beta)
     if beta <= 0:
         raise ValueError(f"beta is {beta}: it must be above 0")
 
@@ -115,6 +120,7 @@ def group_advantages(scores: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:
     """
     if scores.shape[1] < 2:
         raise ValueError(f"K = {scores.shape[1]} answer per prompt: a group needs at least two")
+    check_finite(scores=scores)
     centred = scores - scores.mean(1, keepdim=True)
     return centred / (scores.std(1, keepdim=True) + 1e-4)
 
@@ -132,8 +138,10 @@ def grpo_loss(
 
     Shao et al. average within each answer first and then over answers; here, too. While π is still π_old, the price
     has, token by token, the gradient of KL(π_ref ‖ π), not that of KL(π ‖ π_ref), which PPO's price has: see `kl_k3`.
+    What stands outside the mask has no part in the loss or its gradient. Raises ValueError for NaN and infinity inside.
     """
-    per_token = clipped_surrogate(logp, old_logp, advantages[:, None], mask, clip) + beta * kl_k3(logp, ref_logp)
+    check_finite(beta=beta)
+    per_token = clipped_surrogate(logp, old_logp, advantages[:, None], mask, clip) + beta * kl_k3(logp, ref_logp, mask)
     per_answer = torch.where(mask, per_token, 0.0).sum(1) / mask.sum(1).clamp(min=1)  # [B, T] -> [B]
     return per_answer.mean()
 

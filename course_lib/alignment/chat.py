@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
 from course_lib.tokens import ENDOFTEXT, Tokenizer
@@ -23,11 +23,26 @@ class Batch(Tensors):
 
     ids: Int[Tensor, "B T"]
     answer: Bool[Tensor, "B T"]
+    prompt_last: Int[Tensor, " B"] | None = None  # the column of each prompt's last token, where that is known
+
+    @property
+    def n_targets(self) -> int:
+        """How many tokens are learned from: what the batch weighs beside others."""
+        return int(self.answer[:, 1:].sum())
 
     @property
     def last(self) -> Int[Tensor, " B"]:
-        """The column of each row's last token of the answer; of the prompt's last where the answer is empty."""
-        return (self.answer * torch.arange(self.ids.shape[1], device=self.ids.device)).max(1).values
+        """The column of each row's last token of the answer; of the prompt's last where the answer is empty.
+
+        ValueError for an empty answer in a batch that does not know where its prompts end.
+        """
+        last = (self.answer * torch.arange(self.ids.shape[1], device=self.ids.device)).max(1).values
+        empty = ~self.answer.any(1)
+        if self.prompt_last is not None:
+            return torch.where(empty, self.prompt_last, last)
+        if empty.any():
+            raise ValueError(f"the answer of row {int(empty.nonzero()[0])} is empty: make the batch by Chat.batch")
+        return last
 
 
 @dataclass(frozen=True)
@@ -83,7 +98,7 @@ class Chat:
         for i, (p, a) in enumerate(zip(prompts, answers)):
             ids[i, : len(p) + len(a)] = torch.tensor([*p, *a])
             answer[i, len(p) : len(p) + len(a)] = True
-        return Batch(ids, answer)
+        return Batch(ids, answer, torch.tensor([len(p) - 1 for p in prompts]))
 
 
 def masked_mean(x: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, ""]:
@@ -93,6 +108,7 @@ def masked_mean(x: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Ten
     return torch.where(mask, x, 0.0).sum() / mask.sum()
 
 
-def log_probs(logits: Float[Tensor, "B T V"], ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T"]:
-    """log p of each id under the logits at its place."""
-    return logits.float().log_softmax(-1).gather(-1, ids[..., None])[..., 0]  # [B, T, V] -> [B, T, 1] -> [B, T]
+def log_probs(logits: Float[Tensor, "B T V"], ids: Integer[Tensor, "B T"]) -> Float[Tensor, "B T"]:
+    """log p of each id under the logits at its place, in float32 at least."""
+    log_p = logits.log_softmax(-1, torch.promote_types(logits.dtype, torch.float32))  # [B, T, V]
+    return log_p.gather(-1, ids[..., None].long())[..., 0]  # [B, T, V] -> [B, T, 1] -> [B, T]

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_lib.models import GPT
-from course_lib.models.checks import check_at_least
+from course_lib.models.checks import check_at_least, check_finite
 from course_lib.training import Batches, fastest_dtype, load_state, next_token_loss, save_state
 
 from .chat import Batch, Chat, log_probs, masked_mean
@@ -52,8 +52,21 @@ class Settings:
         check_at_least(1, max_new_tokens=self.max_new_tokens)
         if self.batch_size % self.minibatches:
             raise ValueError(f"a batch of {self.batch_size} cannot be cut into {self.minibatches} equal minibatches")
+        if not 0 <= self.seed < 2**40:
+            raise ValueError(f"seed is {self.seed}: it must be 0 or more, and below 2**40")
+        given = {name: value for name, value in vars(self).items() if name != "dtype" and value is not None}
+        check_finite(**given)
         if self.temperature <= 0:
             raise ValueError(f"temperature is {self.temperature}: PPO needs samples, so it must be above 0")
+        for name in ("clip", "value_clip", "max_norm", "target_kl", "decay_over"):
+            if given.get(name, 1) <= 0:
+                raise ValueError(f"{name} is {given[name]}: it must be above 0")
+        check_at_least(0, lr=self.lr, value_lr=self.value_lr, beta=self.beta, ptx=self.ptx)
+        for name in ("gamma", "lam"):
+            if not 0 <= given[name] <= 1:
+                raise ValueError(f"{name} is {given[name]}: it must lie between 0 and 1")
+        if not self.dtype.is_floating_point:
+            raise ValueError(f"dtype is {self.dtype}: choose torch.float32 or torch.bfloat16")
 
 
 @dataclass(frozen=True)
@@ -98,6 +111,7 @@ def learned_reward(
     model: RewardModel, chat: Chat, unfinished: float = -1.0, dtype: torch.dtype | None = None
 ) -> Reward:
     """A reward model as a reward: its number for each answer, a fixed one for answers that never end."""
+    check_finite(unfinished=unfinished)
 
     @torch.no_grad()
     def score(prompts: Sequence[str], answers: Sequence[Sequence[int]]) -> Tensor:
@@ -166,7 +180,9 @@ class Loop:
         prompts = [self.prompts(number) for number in range(first, first + s.batch_size)]
         generator = torch.Generator().manual_seed(s.seed * 1_000_003 + self.done)
         answers = sample_answers(self.policy, self.chat, prompts, s.max_new_tokens, s.temperature, generator)
-        scores = self.reward(prompts, answers).float()
+        scores = torch.as_tensor(self.reward(prompts, answers)).float()
+        if scores.shape != (len(answers),):
+            raise ValueError(f"rewards of shape {list(scores.shape)} for {len(answers)} answers: give one to each")
         if not scores.isfinite().all():
             at = int((~scores.isfinite()).nonzero()[0])
             answer = self.chat.read(answers[at])[0]
@@ -214,18 +230,20 @@ class Loop:
             total = sum(found.values())
             if s.ptx:
                 total = total + s.ptx * next_token_loss(self.policy, self.pretraining(number))
+        if not total.isfinite():
+            raise FloatingPointError(f"the loss is {total.item()}: lower the learning rate, or take fewer inner epochs")
         total.backward()
         for model, optimiser in zip(self.trained, self.optimisers):
             nn.utils.clip_grad_norm_(model.parameters(), s.max_norm)
             optimiser.step()
             optimiser.zero_grad()
-        outside = ((logp - rollout.logp[rows]).exp() - 1).abs() > s.clip
+        outside = (kl_k1(logp, rollout.logp[rows], rollout.mask[rows]).exp() - 1).abs() > s.clip
         clipped = masked_mean(outside.float(), rollout.mask[rows]).item()
         return {name: loss.item() for name, loss in found.items()}, clipped
 
     def report(self, rollout: Rollout, losses: dict[str, float], clipped: float) -> Iteration:
         """Put the iteration into numbers."""
-        kl = torch.where(rollout.mask, kl_k1(rollout.logp, rollout.ref_logp), 0.0).sum(1).mean().item()
+        kl = kl_k1(rollout.logp, rollout.ref_logp, rollout.mask).sum(1).mean().item()
         read = [self.chat.read(answer) for answer in rollout.answers]
         return Iteration(
             number=self.done,

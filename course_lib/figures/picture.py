@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from .style import PALETTE, css_variables
 
@@ -60,11 +61,22 @@ def unique_id(content: str, prefix: str = "ig") -> str:
 
 
 def _drawn(fig: Figure) -> str:
+    _read_no_formulas(fig)
     with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": "inside-gpt"}):
         target = io.StringIO()
         metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
         fig.savefig(target, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.03, metadata=metadata)
     return target.getvalue()
+
+
+def _read_no_formulas(fig: Figure) -> None:
+    """A "$" in a label is a token or a currency. Only matplotlib's own numbers on a logarithmic axis are formulas."""
+    for ax in fig.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.get_ticklabels()  # they are written only when somebody asks
+    for text in fig.findobj(Text):
+        if "\\mathdefault" not in text.get_text():
+            text.set_parse_math(False)
 
 
 def _trimmed(svg: str) -> str:

@@ -19,10 +19,15 @@ NEVER = -math.inf
 def scale_by_temperature(logits: Logits, temperature: float | int) -> Logits:
     """Divide the logits by the temperature: below 1 the likely tokens gain, above 1 all come closer to equal.
 
+    Where so small a temperature makes a number too large, each row is shifted first, its largest logit to 0.
     Raises ValueError for a temperature that is not above 0 (`sample` reads 0 as greedy).
     """
     check_temperature(temperature)
-    return logits / temperature  # [*B, V]
+    warmed = logits / temperature  # [*B, V]
+    if warmed.amax(-1).isfinite().all():
+        return warmed
+    lead = logits - logits.amax(-1, keepdim=True)  # at most 0
+    return torch.where(lead == 0, 0.0, lead / temperature)  # [*B, V]
 
 
 def keep_top_k(logits: Logits, k: int) -> Logits:

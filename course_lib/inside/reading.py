@@ -63,5 +63,4 @@ def attribution(
 
 
 def _embeddings(model: GPT, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
-    check_ids(ids, model.config.vocab_size)
-    return model.wte.weight[ids]
+    return model.wte.weight[check_ids(ids, model.config.vocab_size)]

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -120,8 +120,8 @@ class BERT(nn.Module):
 
     def forward(
         self,
-        ids: Int[Tensor, "B T"],
-        segments: Int[Tensor, "B T"] | None = None,
+        ids: Integer[Tensor, "B T"],
+        segments: Integer[Tensor, "B T"] | None = None,
         visible: Bool[Tensor, "#B #T T"] | None = None,
     ) -> Float[Tensor, "B T V"]:
         """Score every token of the vocabulary for each position itself, not for the one after it (logits).
@@ -134,8 +134,8 @@ class BERT(nn.Module):
 
     def hidden(
         self,
-        ids: Int[Tensor, "B T"],
-        segments: Int[Tensor, "B T"] | None = None,
+        ids: Integer[Tensor, "B T"],
+        segments: Integer[Tensor, "B T"] | None = None,
         visible: Bool[Tensor, "#B #T T"] | None = None,
     ) -> Float[Tensor, "B T C"]:
         """Give the last hidden states, what each position has become after all blocks."""
@@ -144,11 +144,14 @@ class BERT(nn.Module):
             x = block(x, visible)  # [B, T, C] -> [B, T, C]
         return x
 
-    def embed(self, ids: Int[Tensor, "B T"], segments: Int[Tensor, "B T"] | None = None) -> Float[Tensor, "B T C"]:
+    def embed(
+        self, ids: Integer[Tensor, "B T"], segments: Integer[Tensor, "B T"] | None = None
+    ) -> Float[Tensor, "B T C"]:
         """Add up what the token is, where it stands, and in which segment; then LayerNorm. Raises as `forward` does."""
         if ids.shape[1] > self.config.n_ctx:
             raise ValueError(f"{ids.shape[1]} tokens exceed n_ctx = {self.config.n_ctx}")
         segments = torch.zeros_like(ids) if segments is None else segments
+        ids, segments = ids.long(), segments.long()
         for name, numbers, table in (("token id", ids, self.wte), ("segment", segments, self.wse)):
             if (bad := numbers[(numbers < 0) | (numbers >= len(table.weight))]).numel():
                 raise ValueError(f"there is no {name} {bad[0].item()}: they run from 0 to {len(table.weight) - 1}")

@@ -87,6 +87,12 @@ GPT1 = Files(
 )
 
 
+WRAPPERS = (
+    ("_orig_mod.", "what torch.compile returned", "the model that it was given, `compiled._orig_mod`,"),
+    ("module.", "a DistributedDataParallel or DataParallel", "the model inside, `wrapper.module`,"),
+)
+
+
 class NamesAndShapes(TorchFunctionMode):
     """While it is on, modules are made on the meta device and nobody draws their numbers.
 
@@ -198,6 +204,8 @@ def read_header(path: str | Path) -> dict[str, dict[str, Any]]:
     with path.open("rb") as file:
         start = file.read(8)
         length, size = int.from_bytes(start, "little"), path.stat().st_size
+        if start == b"version ":
+            raise ValueError(f"{path} is no safetensors file but Git LFS's pointer to one: `git lfs pull` fetches it")
         if start[:2] in (b"PK", b"\x80\x02", b"\x80\x04", b"\x80\x05"):
             raise ValueError(f"{path} is no safetensors file but a pickle, which can run any code when it is opened")
         if len(start) < 8 or length > size - 8:
@@ -278,7 +286,15 @@ def _check_fit(folder: Path, found: Shapes, expected: Shapes, copies: Shapes, ig
         if n not in expected and not re.fullmatch(ignored, n) and copies.get(n) != s
     ]
     if wrong:
-        raise ValueError(f"the weights in {folder} do not fit its config.json: {_some(wrong, '; ')}")
+        raise ValueError(f"the weights in {folder} do not fit its config.json: {_wrapped(found)}{_some(wrong, '; ')}")
+
+
+def _wrapped(found: Iterable[str]) -> str:
+    """Name what a model was wrapped in when it was saved, if its names show it."""
+    for prefix, wrapper, inner in WRAPPERS:
+        if any(name.startswith(prefix) for name in found):
+            return f"its names begin with {prefix!r}, since {wrapper} was saved: save {inner} instead; "
+    return ""
 
 
 def _get(names: Iterable[str], places: dict[str, tuple[Path, str]]) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -113,7 +113,7 @@ class GPT(nn.Module):
         self.ln_f = self.last_norm(config.n_embd)
         self._initialise()
 
-    def forward(self, ids: Int[Tensor, "B T"], cache: KVCache | None = None) -> Float[Tensor, "B T V"]:
+    def forward(self, ids: Integer[Tensor, "B T"], cache: KVCache | None = None) -> Float[Tensor, "B T V"]:
         """Score every token of the vocabulary as the next one, at every position (logits).
 
         With a cache, `ids` are the tokens that come after those it remembers, and it will remember these too.
@@ -121,7 +121,7 @@ class GPT(nn.Module):
         """
         return self.unembed(self.hidden(ids, cache))  # [B, T] -> [B, T, C] -> [B, T, V]
 
-    def hidden(self, ids: Int[Tensor, "B T"], cache: KVCache | None = None) -> Float[Tensor, "B T C"]:
+    def hidden(self, ids: Integer[Tensor, "B T"], cache: KVCache | None = None) -> Float[Tensor, "B T C"]:
         """Give the last hidden states: the residual stream after all blocks and the last LayerNorm."""
         x = self.embed(ids, cache)  # [B, T] -> [B, T, C]
         for block in self.h:
@@ -134,12 +134,12 @@ class GPT(nn.Module):
         """Compare hidden states with the embedding of every token: the output is tied to the input."""
         return x @ self.wte.weight.T  # [*B, C] @ [C, V] -> [*B, V]
 
-    def embed(self, ids: Int[Tensor, "B T"], cache: KVCache | None = None) -> Float[Tensor, "B T C"]:
+    def embed(self, ids: Integer[Tensor, "B T"], cache: KVCache | None = None) -> Float[Tensor, "B T C"]:
         """Start the residual stream: what the token is, plus where it stands. Raises as `forward` does."""
         n_positions = ids.shape[1] + (0 if cache is None else cache.length)
         if n_positions > self.config.n_ctx:
             raise ValueError(f"{n_positions} tokens exceed n_ctx = {self.config.n_ctx}")
-        check_ids(ids, self.config.vocab_size)
+        ids = check_ids(ids, self.config.vocab_size)
         where = self.wpe.weight[:n_positions] if cache is None else self.wpe(cache.positions(ids.shape[1]))
         return self.wte(ids) + where  # [B, T] -> [B, T, C], [T, C] or [B, T, C] -> [B, T, C]
 

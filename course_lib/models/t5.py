@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -122,7 +122,7 @@ def buckets(distances: Int[Tensor, "*B"], two_sided: bool, n_buckets: int = 32, 
     return first + torch.where(back < exact, back, far.clamp(max=n_buckets - 1))
 
 
-def shift_right(targets: Int[Tensor, "B S"], pad_id: int) -> Int[Tensor, "B S"]:
+def shift_right(targets: Integer[Tensor, "B S"], pad_id: int) -> Int[Tensor, "B S"]:
     """Give what the decoder reads while it writes the targets: the pad id, then all of them but the last."""
     return F.pad(targets[:, :-1], (1, 0), value=pad_id)
 
@@ -241,35 +241,34 @@ class T5(nn.Module):
         self.encoder, self.decoder = Stack(config, decoder=False), Stack(config, decoder=True)
         self._initialise()
 
-    def forward(self, ids: Int[Tensor, "B T"], targets: Int[Tensor, "B S"]) -> Float[Tensor, "B S V"]:
+    def forward(self, ids: Integer[Tensor, "B T"], targets: Integer[Tensor, "B S"]) -> Float[Tensor, "B S V"]:
         """Score every token as the next one of the target, at each of its places: the decoder sees those before it.
 
         Padding in `ids` is seen by nobody. Raises ValueError for an id outside the vocabulary, or a row of padding.
         """
-        return self.decode(shift_right(targets, self.config.pad_id), self.encode(ids), ids)
+        return self.decode(shift_right(targets.long(), self.config.pad_id), self.encode(ids), ids)
 
-    def encode(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
+    def encode(self, ids: Integer[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
         """Read the input, every place in the light of all others. Raises as `forward` does."""
-        padding = ids == self.config.pad_id
+        padding = ids.long() == self.config.pad_id
         if padding.all(-1).any():
             row = padding.all(-1).nonzero()[0].item()
             raise ValueError(f"row {row} of the input is nothing but padding (id {self.config.pad_id})")
         return self.encoder(self.embed(ids), padding)  # [B, T] -> [B, T, C]
 
     def decode(
-        self, written: Int[Tensor, "B S"], memory: Float[Tensor, "B T C"], ids: Int[Tensor, "B T"]
+        self, written: Integer[Tensor, "B S"], memory: Float[Tensor, "B T C"], ids: Integer[Tensor, "B T"]
     ) -> Float[Tensor, "B S V"]:
         """Score what comes after each token of `written`, which begins with pad_id, given the input as encoded."""
-        x = self.decoder(self.embed(written), None, memory, ids == self.config.pad_id)  # [B, S, C]
+        x = self.decoder(self.embed(written), None, memory, ids.long() == self.config.pad_id)  # [B, S, C]
         return x * self.config.n_embd**-0.5 @ self.shared.weight.T  # [B, S, C] @ [C, V] -> [B, S, V]
 
-    def embed(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
+    def embed(self, ids: Integer[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
         """Look tokens up. Nothing says where they stand."""
-        check_ids(ids, self.config.vocab_size)
-        return self.shared(ids)
+        return self.shared(check_ids(ids, self.config.vocab_size))
 
     @torch.no_grad()
-    def generate(self, ids: Int[Tensor, "B T"], max_new_tokens: int) -> Int[Tensor, "B S"]:
+    def generate(self, ids: Integer[Tensor, "B T"], max_new_tokens: int) -> Int[Tensor, "B S"]:
         """Write the likeliest token again and again, until every row has written end_id or max_new_tokens.
 
         Rows that have ended are filled up with pad_id. The input is read once; what was written is read again for each

@@ -11,7 +11,7 @@ import math
 from dataclasses import asdict, dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -137,7 +137,7 @@ class TransformerXL(nn.Module):
             if p.ndim == 2:
                 nn.init.normal_(p, std=0.02)
 
-    def forward(self, ids: Int[Tensor, "B T"], memory: Memory | None = None) -> Float[Tensor, "B T V"]:
+    def forward(self, ids: Integer[Tensor, "B T"], memory: Memory | None = None) -> Float[Tensor, "B T V"]:
         """Score every token of the vocabulary as the next one, at every position of this segment (logits).
 
         With a memory, `ids` are the tokens that come after those it remembers, and it will remember these too.
@@ -145,10 +145,9 @@ class TransformerXL(nn.Module):
         """
         return F.linear(self.hidden(ids, memory), self.wte.weight, self.bias)  # [B, T, C] @ [C, V] + [V] -> [B, T, V]
 
-    def hidden(self, ids: Int[Tensor, "B T"], memory: Memory | None = None) -> Float[Tensor, "B T C"]:
+    def hidden(self, ids: Integer[Tensor, "B T"], memory: Memory | None = None) -> Float[Tensor, "B T C"]:
         """Give the hidden states after all layers. In each layer those of the *layer below* are what is remembered."""
-        check_ids(ids, self.config.vocab_size)
-        h = self.wte(ids) * math.sqrt(self.config.n_embd)  # [B, T] -> [B, T, C]
+        h = self.wte(check_ids(ids, self.config.vocab_size)) * math.sqrt(self.config.n_embd)  # [B, T] -> [B, T, C]
         n_keys = ids.shape[1] + (0 if memory is None else memory.length)
         waves = distance_waves(n_keys, self.config.n_embd).to(h)  # [S, C]
         for layer, block in enumerate(self.h):

@@ -3,9 +3,15 @@
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.models.checks import check_finite
+
 
 def answer_probabilities(log_likelihoods: Float[Tensor, "N K"]) -> Float[Tensor, "N K"]:
-    """Share out 1 among the K answers of each prompt, in proportion to their likelihoods."""
+    """Share out 1 among the K answers of each prompt, in proportion to their likelihoods.
+
+    Raises ValueError for one that is NaN or infinite.
+    """
+    check_finite(log_likelihoods=log_likelihoods)
     return log_likelihoods.softmax(1)
 
 

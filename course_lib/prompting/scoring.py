@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.models import GPT
+from course_lib.models.checks import check_finite
 from course_lib.tokens import ENDOFTEXT
 
 HOW = ("sum", "mean", "unconditional")
@@ -57,8 +58,10 @@ def scores(
 def accuracy(scores: Float[Tensor, "N K"], right: Sequence[int]) -> float:
     """Give the share of prompts whose right answer, by its number, has the highest score.
 
-    Raises ValueError for another number of right answers than prompts, and for one that is not among the K.
+    Raises ValueError for another number of right answers than prompts, for one that is not among the K, and for a
+    score that is NaN or infinite.
     """
+    check_finite(scores=scores)
     if len(right) != len(scores):
         raise ValueError(f"{len(right)} right answers for {len(scores)} prompts")
     n_answers = scores.shape[1]
@@ -77,22 +80,24 @@ def log_likelihoods(
     prompt, as in training. Texts of different lengths share a batch, padded at the right, where no token looks; a text
     that several answers need is read once.
     Raises ValueError for fewer than two answers, an empty one, one whose first token would swallow the end of the
-    prompt, and a text longer than n_ctx.
+    prompt, a text longer than n_ctx, and a model whose numbers are NaN. Sums are taken in float32 at least.
     """
     groups: Group = defaultdict(list)
     for place, (start, answer) in enumerate(encoded(tokenizer, prompts, answers, model.config.n_ctx)):
         groups[start, answer[:-1]].append((place, answer[-1]))
     device = next(model.parameters()).device
-    nats = torch.empty(sum(map(len, answers)), dtype=model.wte.weight.dtype, device=device)
+    dtype = torch.promote_types(model.wte.weight.dtype, torch.float32)  # sums of half-precision numbers drift
+    nats = torch.empty(sum(map(len, answers)), dtype=dtype, device=device)
     for batch in batches(groups, model.config.vocab_size):
         rows = [torch.tensor(start + middle) for start, middle in batch]
         ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device)  # [B, T]
         logits = model(ids)  # [B, T] -> [B, T, V]
         for (start, middle), row in zip(batch, logits):
-            log_p = row[len(start) - 1 : len(start) + len(middle)].log_softmax(-1)  # [T, V] -> [n, V]
+            log_p = row[len(start) - 1 : len(start) + len(middle)].log_softmax(-1, dtype)  # [T, V] -> [n, V]
             shared = log_p[range(len(middle)), list(middle)].sum()
             places, last = map(list, zip(*groups[start, middle]))
             nats[places] = shared + log_p[-1, last]
+    check_finite(log_likelihoods=nats)  # a model with broken weights says NaN
     return nats.view(len(prompts), -1)
 
 

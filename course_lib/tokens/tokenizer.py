@@ -4,7 +4,7 @@ import json
 import operator
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, SupportsIndex
 
@@ -171,9 +171,15 @@ class Tokenizer:
         return ValueError(f"no token has id {token_id}: ids go from 0 to {self.vocab_size - 1} here")
 
     def to_tiktoken(self, name: str = "inside-gpt") -> "tiktoken.Encoding":
-        """The same tokenizer as a `tiktoken.Encoding`, which is faster on one short text than ours."""
+        """The same tokenizer as a `tiktoken.Encoding`, which is faster on one short text than ours.
+
+        ValueError where one special token begins another: we take the longer one, tiktoken either.
+        """
         import tiktoken
 
+        for short, long in permutations(self.special_tokens, 2):
+            if long.startswith(short):
+                raise ValueError(f"special token {short!r} begins {long!r}: tiktoken may cut it out of the longer one")
         return tiktoken.Encoding(
             name, pat_str=PATTERN, mergeable_ranks=self._ids, special_tokens=self.special_tokens
         )

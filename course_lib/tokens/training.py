@@ -134,9 +134,9 @@ def _merge_words(
 ) -> dict[str, int]:
     """Merge `pair` into `new` in every word that holds it; return the count of each new pair."""
     gained: dict[str, int] = defaultdict(int)
-    for i in where.pop(pair):
+    for i in dict.fromkeys(where.pop(pair)):  # a long word is listed once for each place, and is to be read once
         if pair not in words[i]:
-            continue  # the word is listed twice, or another merge took the pair
+            continue  # another merge took the pair
         word = words[i] = words[i].replace(pair, new)
         at = word.find(new)
         while at >= 0:

@@ -28,7 +28,8 @@ class Tensors:
 
     def to(self: T, device: torch.device | str) -> T:
         """Move all to a device."""
-        return type(self)(*(getattr(self, field.name).to(device) for field in fields(self)))
+        held = (getattr(self, field.name) for field in fields(self))
+        return type(self)(*(None if tensor is None else tensor.to(device) for tensor in held))
 
 
 def windows(

@@ -41,13 +41,15 @@ def document_nats(model: nn.Module, texts: Sequence[str], tokenizer: Tokenizer, 
     """
     end = tokenizer.special_tokens[ENDOFTEXT]
     rows = [torch.tensor([end, *tokenizer.encode(text), end]) for text in texts]
-    nats = torch.empty(len(rows))
+    nats: list[Tensor] = [torch.empty(0)] * len(rows)
     for these in similar_lengths([len(row) for row in rows], batch_size):
         ids = nn.utils.rnn.pad_sequence([rows[i] for i in these], batch_first=True, padding_value=-100)  # [B, T + 1]
         logits = model(ids[:, :-1].clamp(min=0))  # [B, T] -> [B, T, V]; padding is on the right, where none looks
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # half-precision sums drift
         losses = F.cross_entropy(logits.transpose(1, 2), ids[:, 1:], reduction="none")  # -> [B, T], padding 0
-        nats[these] = losses.sum(1)  # [B, T] -> [B]
-    return nats
+        for i, loss in zip(these, losses.sum(1)):  # [B, T] -> [B]
+            nats[i] = loss
+    return torch.stack(nats) if nats else torch.empty(0)
 
 
 def scores(model: nn.Module, documents: Iterable[Document], tokenizer: Tokenizer) -> dict[str, Score]:

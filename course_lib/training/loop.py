@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Integer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -14,10 +14,10 @@ from .ranks import add_up, rank_and_count
 Loss = Callable[[nn.Module, Any], Tensor]  # model, batch -> one number
 
 
-def next_token_loss(model: nn.Module, rows: Int[Tensor, "B T1"]) -> Tensor:
+def next_token_loss(model: nn.Module, rows: Integer[Tensor, "B T1"]) -> Tensor:
     """Predict each token of each row from those before it: the mean cross-entropy in nats per token."""
     logits = model(rows[:, :-1])  # [B, T] -> [B, T, V]
-    return F.cross_entropy(logits.flatten(0, 1).float(), rows[:, 1:].flatten())  # [B·T, V], [B·T] -> one number
+    return F.cross_entropy(logits.flatten(0, 1).float(), rows[:, 1:].flatten().long())  # [B·T, V], [B·T] -> one number
 
 
 def train(
@@ -34,8 +34,9 @@ def train(
 ) -> Iterator[float]:
     """Take the steps start, start + 1, …, steps − 1, and yield the loss of each, in nats per token.
 
-    A generator: the caller's own loop may print, evaluate, save or stop between two steps. Each step adds up the
-    gradients of `accumulate` batches, on each process where there are several, and divides by their number.
+    A generator: the caller's own loop may print, evaluate, save or stop between two steps. Each step takes the mean
+    gradient of `accumulate` batches, on each process where there are several: of all their targets, where a batch
+    says how many it has (`n_targets`), since the mean of two means is another number; else each batch counts the same.
     `schedule(step)` is a factor on every learning rate; gradients are scaled down to a norm of `clip`. With `dtype`
     bfloat16 the matrix products are taken in it (`fastest_dtype` says whether that pays); weights stay in float32.
     `loss(model, batch(number))` is one number to make smaller; by default `next_token_loss`. A batch may then be
@@ -63,12 +64,15 @@ def gradients(
     """Leave in the model the mean gradient of this step's batches, those of all processes; return their mean loss."""
     rank, n_ranks = rank_and_count()
     device = next(model.parameters()).device
-    total = torch.zeros((), device=device)
+    first = (step * n_ranks + rank) * accumulate
+    batches = [batch(first + i).to(device) for i in range(accumulate)]
+    counts = [float(getattr(rows, "n_targets", 1)) for rows in batches]
+    all_counts, total = torch.tensor(sum(counts), device=device), torch.zeros((), device=device)
+    add_up([all_counts])
     model.zero_grad()
-    for i in range(accumulate):
-        rows = batch((step * n_ranks + rank) * accumulate + i).to(device)
+    for rows, count in zip(batches, counts):
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            part = loss(model, rows) / (accumulate * n_ranks)
+            part = loss(model, rows) / (all_counts / count)
         part.backward()
         total += part.detach()
     add_up([total, *(p.grad for p in model.parameters() if p.grad is not None)])

@@ -30,6 +30,11 @@ class MaskedRows(Tensors):
     targets: Int[Tensor, "B T"]
     real: Bool[Tensor, "B T"]
 
+    @property
+    def n_targets(self) -> int:
+        """How many tokens are asked for: what the batch weighs beside others."""
+        return int((self.targets != NOT_ASKED).sum())
+
 
 def choose_each(
     ids: Int[Tensor, "B T"],

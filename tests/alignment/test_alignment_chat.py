@@ -54,9 +54,14 @@ def test_the_answer_and_its_end_token_are_the_answer():
     assert not batch.answer[1, -1]
 
 
-def test_an_empty_answer_has_its_last_token_where_it_would_begin():
-    assert CHAT.batch([CHAT.prompt(PROMPT)], [[]]).last.tolist() == [0]
+def test_an_empty_answer_is_read_at_the_end_of_its_prompt():
+    prompt = CHAT.prompt(PROMPT)
+    batch = CHAT.batch([prompt, prompt], [[], CHAT.answer(ANSWER)])
+    assert batch.last.tolist() == [len(prompt) - 1, batch.ids.shape[1] - 1]
+    assert batch.to("cpu").last.tolist() == batch.last.tolist()
     assert rows("").answer.sum() == 1
+    with pytest.raises(ValueError, match="the answer of row 0 is empty"):
+        _ = Batch(batch.ids, batch.answer).last
 
 
 def test_bad_chats():

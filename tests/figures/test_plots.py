@@ -127,3 +127,12 @@ def test_a_short_logarithmic_axis_has_plain_numbers(last, labels):
     picture = lines([1, last], {"loss": [1.0, 2.0]}, alt="A line.", logx=True)
     written = re.findall(r">([\d,]+)</text>", picture.html)
     assert [label for label in ("1", "2", "5", "10", "20") if label in written] == labels
+
+
+def test_a_dollar_in_a_label_is_no_formula():
+    """`$$` is a token of GPT-2."""
+    assert texts(attention_map(np.eye(2), ["$$", "a"], alt=ALT, title="from $5 to $6"))[-1] == "from $5 to $6"
+    assert "$x_1$" in texts(distribution(["$x_1$", "$"], [0.5, 0.5], alt=ALT))
+    drawn = texts(lines([1, 10, 100, 10_000], {"$a$": [1, 2, 3, 4], "b": [1, 2, 3, 5]}, alt=ALT, logx=True))
+    assert "$a$" in drawn
+    assert not any("mathdefault" in text for text in drawn)  # powers of ten are still written as such

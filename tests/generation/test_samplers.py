@@ -203,3 +203,12 @@ def test_broken_logits_are_refused(row, message, temperature):
 def test_a_token_ruled_out_before_stays_out():
     logits = torch.tensor([[0.0, -math.inf, 1.0]]).expand(1000, 3)
     assert set(generation.sample(logits, generator=torch.Generator().manual_seed(0)).tolist()) == {0, 2}
+
+
+@pytest.mark.parametrize("temperature", [1e-30, 1e-38, 1e-45, 1e-300])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_the_coldest_temperatures_choose_the_likeliest(temperature, dtype):
+    logits = torch.tensor([[-30.0, 4.0, 5.0, 4.9], [-3.0, -4.0, -9.0, -3.0]], dtype=dtype)
+    p = Sampler(temperature).probabilities(logits)
+    assert p.tolist() == [[0, 0, 1, 0], [0.5, 0, 0, 0.5]]  # a tie stays one
+    assert Sampler(temperature, top_k=2, top_p=0.9).choose(logits)[0] == 2

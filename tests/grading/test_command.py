@@ -22,7 +22,8 @@ def course(*words, cwd=None, **environment):
     """Run python -m course_lib; return how it ended and what it said."""
     full = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", **environment}
     command = [sys.executable, "-m", "course_lib", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=full, encoding="utf8", check=False)
+    how = {"encoding": "utf8", "errors": "replace"}
+    return subprocess.run(command, capture_output=True, cwd=cwd, env=full, check=False, **how)
 
 
 @pytest.fixture
@@ -55,6 +56,13 @@ def test_check_says_which_check_what_came_and_which_mistake_and_leaves_the_file_
     assert "Hint 2" not in done.stdout
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_check_speaks_in_a_code_page_that_lacks_its_signs(small, mine):
+    done = course("check", mine(), "--keys", small.key.parent, PYTHONIOENCODING="cp1252")
+    assert done.returncode == 0, done.stderr
+    assert "+ Mask" in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 def test_check_of_right_answers_ends_with_0_and_can_speak_json(small, mine, tmp_path):

@@ -137,6 +137,20 @@ def test_missing_and_unknown_tensors_are_named_with_their_shapes(folder):
         GPT.from_pretrained(folder)
 
 
+@pytest.mark.parametrize(("prefix", "inner"), [("_orig_mod.", "compiled._orig_mod"), ("module.", "wrapper.module")])
+def test_a_model_that_was_saved_in_a_wrapper_says_so(folder, prefix, inner):
+    rewrite(folder, {prefix + name: weight for name, weight in weights_of(folder).items()})
+    with pytest.raises(ValueError, match=rf"its names begin with '{prefix}'.*save the model .*`{inner}`"):
+        GPT.from_pretrained(folder)
+
+
+def test_a_pointer_of_git_lfs_says_how_to_fetch_the_file(folder):
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 548105171\n"
+    (folder / "model.safetensors").write_text(pointer)
+    with pytest.raises(ValueError, match="Git LFS's pointer to one: `git lfs pull` fetches it"):
+        GPT.from_pretrained(folder)
+
+
 def test_transposed_matrices_are_refused(folder):
     rewrite(folder, {n: w.T.contiguous() if "mlp" in n and w.ndim == 2 else w for n, w in weights_of(folder).items()})
     with pytest.raises(ValueError, match=r"h\.0\.mlp\.c_fc\.weight is \[96, 24\], not \[24, 96\].*and 1 more"):

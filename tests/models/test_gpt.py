@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from course_lib import by_hand
-from course_lib.models import GPT, GPTConfig
+from course_lib.generation import generate
+from course_lib.models import BERT, GPT, T5, BERTConfig, GPTConfig, T5Config, TransformerXL, TransformerXLConfig
+from course_lib.training import next_token_loss
 
 SMALL = GPTConfig(vocab_size=61, n_ctx=16, n_embd=24, n_layer=3, n_head=4)
 
@@ -86,3 +88,37 @@ def test_bad_ids_are_named(model):
     for bad in (61, -1):
         with pytest.raises(ValueError, match=f"token id {bad} is not in the vocabulary"):
             model(torch.tensor([[1, bad]]))
+
+
+WIDTHS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: GPT(SMALL),
+        lambda: BERT(BERTConfig(vocab_size=61, n_ctx=16, n_embd=24, n_layer=1, n_head=4)),
+        lambda: TransformerXL(TransformerXLConfig(vocab_size=61, n_embd=24, n_layer=1, n_head=4)),
+        lambda: (lambda t5: lambda ids: t5(ids, ids))(T5(T5Config(61, n_embd=24, n_layer=1, n_head=4))),
+    ],
+    ids=["gpt", "bert", "transformer-xl", "t5"],
+)
+def test_ids_may_be_of_any_width(make, width):
+    model, ids = make(), torch.tensor([[3, 60, 17, 4]])
+    assert torch.equal(model(ids.to(getattr(torch, width))), model(ids))
+
+
+@pytest.mark.parametrize(
+    ("width", "bad"), [("uint8", 255), ("int8", -1), ("uint16", 65535), ("int16", -7), ("uint64", 2**64 - 1)]
+)
+def test_an_unknown_id_is_named_as_it_was_given(model, width, bad):
+    with pytest.raises(ValueError, match=f"token id {bad} is not in the vocabulary"):
+        model(torch.from_numpy(np.array([[3, bad]], dtype=width)))
+
+
+def test_ids_of_any_width_are_learned_from_and_written_on(model):
+    rows = torch.tensor([[3, 60, 17, 4]])
+    assert next_token_loss(model, rows.to(torch.uint16)) == next_token_loss(model, rows)
+    file = np.array([3, 60, 17], dtype=np.uint16)  # as in the usual .bin files
+    assert generate(model, file, 2, temperature=0).tolist() == generate(model, file.tolist(), 2, temperature=0).tolist()

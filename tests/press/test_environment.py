@@ -1,7 +1,11 @@
 """Set-up: one clear line for what can go wrong, and nothing installed twice."""
 
+import ast
+import pathlib
+import platform
 import shutil
 import sys
+import types
 from collections import namedtuple
 
 import pytest
@@ -13,6 +17,32 @@ def test_an_old_python_is_named(monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 9, 1))
     with pytest.raises(SystemExit, match=r"^set-up: Python 3\.11 or newer is needed, this is 3\.9\.1"):
         environment.check_machine("book")
+
+
+def test_an_old_python_can_read_that_it_is_too_old():
+    """Syntax that Python 3.8 lacks would be a SyntaxError in the place of the message."""
+    ast.parse(pathlib.Path(environment.__file__).read_text("utf8"), feature_version=(3, 8))
+
+
+@pytest.mark.parametrize(
+    ("name", "system", "machine", "line"),
+    [
+        ("nt", "Windows", "AMD64", "on Windows this runs in WSL"),
+        ("posix", "Darwin", "x86_64", "no longer built for Macs with Intel processors"),
+    ],
+)
+def test_a_machine_that_cannot_do_it_is_named_before_anything_is_loaded(monkeypatch, name, system, machine, line):
+    monkeypatch.setattr(environment, "os", types.SimpleNamespace(name=name))
+    monkeypatch.setattr(platform, "system", lambda: system)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    with pytest.raises(SystemExit, match=f"^set-up: .*{line}"):
+        environment.check_machine("book")
+
+
+def test_binder_takes_a_python_that_is_new_enough():
+    """Without a runtime.txt it takes 3.10."""
+    runtime = (environment.ROOT / ".binder/runtime.txt").read_text().strip()
+    assert tuple(map(int, runtime.removeprefix("python-").split("."))) >= (3, 11)
 
 
 def test_a_full_disk_is_named(monkeypatch, tmp_path):
@@ -29,6 +59,7 @@ def test_a_full_disk_is_named(monkeypatch, tmp_path):
         ("Could not install packages due to an OSError: [Errno 28] No space left on device\n", "disk is full"),
         ("WARNING: Retrying ... NewConnectionError(...)\nERROR: No matching distribution found for x", "network"),
         ("ERROR: No matching distribution found for torch==2.13.0\n", "no build for this Python"),
+        ("SSLError(SSLCertVerificationError(1, …))\nERROR: No matching distribution found for x", "PIP_CERT"),
         ("something\nelse happened\n", "Its last line: else happened"),
         ("", "pip failed"),
     ],

@@ -1,5 +1,6 @@
 """Scores of answers: the same with and without batches, and what the three ways of scoring do differently."""
 
+import copy
 import math
 
 import pytest
@@ -9,6 +10,7 @@ from course_lib import data, prompting
 from course_lib.models import GPT, GPTConfig
 from course_lib.prompting import Form, Shot, accuracy, log_likelihoods, scores, scoring, token_counts
 from course_lib.tokens import gpt2_encoding
+from course_lib.training import document_nats
 
 START = "<|endoftext|>"
 
@@ -183,3 +185,32 @@ def test_prompts_for_the_town_and_for_gpt2_come_from_the_same_builder(real):
     form = Form("Reviews:\n", "Text: ", "\nMood:", "\n\n")
     prompt = prompting.few_shot(form, [Shot("I liked it", "good"), Shot("Never again", "bad")], "What a day")
     assert scores(*real, [prompt], [[form.answer(a) for a in ("good", "bad")]]).shape == (1, 2)
+
+
+def test_a_bfloat16_model_is_summed_in_float32(town):
+    """Against its own logits, taken up by Python: one bfloat16 sum is off by up to half a nat."""
+    model, tokenizer = copy.deepcopy(town[0]).bfloat16(), town[1]
+    answer = " Momo takes the ball to the park. Momo takes the ball to the park. Anna is happy."
+    got = log_likelihoods(model, tokenizer, ["Anna says: Momo, take the ball."], [[answer, " no"]])
+    start = tokenizer.encode("<|endoftext|>Anna says: Momo, take the ball.", allowed_special="all")
+    ids = start + tokenizer.encode(answer)
+    log_p = model(torch.tensor([ids[:-1]]))[0].double().log_softmax(-1)
+    assert got.dtype == torch.float32
+    wanted = sum(log_p[i - 1, ids[i]].item() for i in range(len(start), len(ids)))
+    assert got[0, 0].item() == pytest.approx(wanted, 1e-5)
+    assert document_nats(model, [answer, " no"], tokenizer).dtype == torch.float32
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_scores_that_are_no_numbers_are_refused(town, bad):
+    with pytest.raises(ValueError, match=f"a number of scores is {bad}"):
+        accuracy(torch.tensor([[0.0, bad]]), [0])
+    with pytest.raises(ValueError, match=f"a number of log_likelihoods is {bad}"):
+        prompting.answer_probabilities(torch.tensor([[0.0, bad]]))
+
+
+def test_a_broken_model_is_named(town):
+    model = copy.deepcopy(town[0])
+    torch.nn.init.constant_(model.ln_f.bias, math.nan)
+    with pytest.raises(ValueError, match="a number of log_likelihoods is nan"):
+        log_likelihoods(model, town[1], ["a"], [[" b", " c"]])

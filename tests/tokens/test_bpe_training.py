@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.tokens import merge, train_bpe, train_bpe_naive
+from course_lib.tokens import merge, train_bpe, train_bpe_naive, training
 from course_lib.tokens.training import count_chunks, find_merges
 from tests.tokens.strings import unchecked
 
@@ -96,3 +96,22 @@ def test_what_is_not_a_list_of_str_is_refused(texts):
 
 def test_exactly_as_many_merges_as_the_text_allows():
     assert train_bpe(["abab"], 258).encode("abab") == [257]
+
+
+def test_a_merge_reads_a_long_chunk_once():
+    """Without spaces a text is one chunk: read once for each place of the pair, it would take quadratic time."""
+
+    class Counting(list):
+        reads = 0
+
+        def __getitem__(self, i):
+            self.reads += 1
+            return super().__getitem__(i)
+
+    words = Counting(["acgt" * 500])
+    counts, where = training._index_pairs(words, [1])
+    assert (counts["ac"], len(where["ac"])) == (500, 500)
+    words.reads = 0
+    training._merge_words(words, [1], where, "ac", "X")
+    assert words == ["Xgt" * 500]
+    assert words.reads < 10  # and not once for each of the 500 places

@@ -229,3 +229,9 @@ BYTES = {bytes([byte]): byte for byte in range(256)}
 def test_impossible_ranks_are_named(ranks, message):
     with pytest.raises(ValueError, match=message):
         Tokenizer.from_ranks(ranks)
+
+
+@pytest.mark.parametrize("special", [["<|a", "<|ab|>"], ["<|ab|>", "<|a"]])
+def test_special_tokens_that_begin_one_another_are_not_left_to_tiktoken(special):
+    with pytest.raises(ValueError, match=r"'<\|a' begins '<\|ab\|>'"):
+        Tokenizer(special_tokens=special).to_tiktoken()

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from course_lib import town
+from course_lib.alignment import Batch, response_loss
 from course_lib.models import GPT, GPTConfig
 from course_lib.tokens import ENDOFTEXT, Tokenizer
 from course_lib.training import (
@@ -27,6 +28,7 @@ from course_lib.training import (
     warmup_cosine,
     windows,
 )
+from course_lib.training.masking import NOT_ASKED, MaskedRows
 
 BYTES = Tokenizer(special_tokens=[ENDOFTEXT])  # one token per byte; end-of-text is 256
 
@@ -170,6 +172,27 @@ def test_accumulated_batches_are_one_large_batch():
     other = list(train(large, joined, adamw(large, 0.01), lambda step: 1.0, 4))
     assert one == pytest.approx(other, abs=1e-5)
     assert one[0] != one[1]
+
+
+def test_batches_with_many_targets_weigh_more_than_batches_with_few():
+    """Two masked batches, of 2 targets and of 9: their step is that of all 11 targets, not a mean of two means."""
+    small, large = small_gpt(), small_gpt()
+    ids = torch.randint(100, (2, 1, 12), generator=torch.Generator().manual_seed(0))
+    answer = torch.arange(12) >= torch.tensor([[[10]], [[3]]])  # [2, 1, 12]
+    parts = [Batch(*both) for both in zip(ids, answer)]
+    whole = Batch(ids.flatten(0, 1), answer.flatten(0, 1))
+    descent = lambda model: [torch.optim.SGD(model.parameters(), 0.1)]  # noqa: E731
+    rules = {"schedule": lambda step: 1.0, "steps": 1, "loss": response_loss, "clip": 1e9}
+    (one,) = train(small, parts.__getitem__, optimisers=descent(small), accumulate=2, **rules)
+    (other,) = train(large, lambda number: whole, optimisers=descent(large), **rules)
+    assert one == pytest.approx(other, abs=1e-6)
+    for p, q in zip(small.parameters(), large.parameters()):
+        torch.testing.assert_close(p, q, rtol=0, atol=1e-7)
+
+
+def test_a_masked_row_weighs_by_what_is_asked():
+    targets = torch.tensor([[NOT_ASKED, 3, 4]])
+    assert MaskedRows(torch.zeros_like(targets), targets, targets >= 0).n_targets == 2
 
 
 def test_gradients_are_clipped_to_their_norm():
