@@ -8,6 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser
 from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace
 
 from press.site import redirects
 
@@ -37,7 +38,8 @@ def build(folder: pathlib.Path, moved: str, patched: pytest.MonkeyPatch) -> path
     (folder / "moved.toml").write_text(moved, "utf-8")
     patched.syspath_prepend(str(folder))
     patched.setattr(redirects, "MOVED", folder / "moved.toml")
-    Sphinx(folder, folder, folder / "out", folder / "doctrees", "html", status=None, warning=io.StringIO()).build()
+    with docutils_namespace():  # another build may follow in this process
+        Sphinx(folder, folder, folder / "out", folder / "doctrees", "html", status=None, warning=io.StringIO()).build()
     return folder / "out"
 
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace
 
 from course_lib.figures.style import DARK, PALETTE, VARIABLES
 from press import cover
@@ -45,8 +46,8 @@ def build(folder: pathlib.Path, text: str) -> tuple[BeautifulSoup, str]:
     )
     (folder / "formulas_only.py").write_text("from press.site.formulas import setup\n", "utf-8")
     warnings = io.StringIO()
-    app = Sphinx(folder, folder, folder / "out", folder / "doctrees", "html", status=None, warning=warnings)
-    app.build()
+    with docutils_namespace():  # another build may have gone before in this process
+        Sphinx(folder, folder, folder / "out", folder / "doctrees", "html", status=None, warning=warnings).build()
     return soup((folder / "out" / "index.html").read_text("utf-8")), warnings.getvalue()
 
 
