@@ -1,24 +1,22 @@
 """A reader's own text goes wherever the town goes."""
 
-import re
 from pathlib import Path
 
 
 def read_text(path: str | Path) -> str:
-    """The text of a UTF-8 file, with one blank line wherever it has several, and none at its ends.
+    """The text of a UTF-8 file, byte for byte: encoded again it is the file, but for a byte-order mark at its start.
 
-    Every kind of line ending becomes \\n and a byte-order mark at the start is dropped. FileNotFoundError,
-    IsADirectoryError, or ValueError for a file that is empty or not UTF-8.
+    FileNotFoundError, IsADirectoryError, or ValueError for a file that is empty or not UTF-8.
     """
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a directory: name one text file in it")
     if not path.exists():
         raise FileNotFoundError(f"no file {path} (looked in {Path.cwd()}): check the name, or give the full path")
-    text = decode(path.read_bytes(), path).replace("\r\n", "\n").replace("\r", "\n")
+    text = decode(path.read_bytes(), path)
     if not text.strip():
         raise ValueError(f"{path} holds no text ({path.stat().st_size} bytes): there is nothing to learn from")
-    return re.sub(r"\n(?:[ \t]*\n)+", "\n\n", text).strip("\n")
+    return text
 
 
 def decode(data: bytes, path: Path) -> str:

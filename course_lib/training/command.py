@@ -11,7 +11,7 @@ import torch
 from tqdm import tqdm
 
 from .loop import fastest_dtype
-from .own_text import RATES, TOKENIZERS, Progress, Settings, train_text
+from .own_text import RATES, TOKENIZERS, Progress, Settings, check_device, train_text
 from .ranks import is_first, join, leave, rank_and_count
 
 DEFAULT = {field.name: field.default for field in fields(Settings)}
@@ -49,7 +49,7 @@ def setting(flag: str, help: str, kind: Any = ONE_OR_MORE) -> Any:
 @setting("--warmup", "Steps in which the learning rate rises.")
 @setting("--held-out", "Fraction of the text to judge by, from its end.", click.FloatRange(0, 1, max_open=True))
 @setting("--evaluate-every", "Steps between two evaluations.")
-@setting("--seed", "The same seed gives the same model.", click.INT)
+@setting("--seed", "The same seed gives the same model.", click.IntRange(0))
 @click.option("--device", default=None, help="cpu, cuda, mps. [a CUDA GPU if there is one, else cpu]")
 @click.option("--dtype", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", show_default=True)
 @click.option("--threads", type=ONE_OR_MORE, default=None, help="Threads of the CPU. [all cores]")
@@ -69,6 +69,10 @@ def command(
     under torchrun: torchrun --nproc-per-node 2 -m course_lib train …
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        check_device(device)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
     join(device)
     if device == "cuda":
         device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"

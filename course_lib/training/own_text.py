@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 
 from course_lib.atomic import write_text
 from course_lib.models import GPT, GPTConfig
@@ -26,6 +27,7 @@ from .ranks import is_first
 from .state import load_state, save_state
 
 STATE, REPORT = "run.pt", "run.json"
+WAYS_OUT = "name another folder, or start again with --fresh, which replaces it"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Settings:
             raise ValueError(f"optimiser is {self.optimiser!r}: choose one of {', '.join(RATES)}")
         if not 0 <= self.held_out < 1:
             raise ValueError(f"held_out is {self.held_out}: it must be a fraction from 0 to below 1")
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"seed is {self.seed}: it must be 0 or more, and below 2**63")
         if self.lr is not None and not 0 < self.lr < math.inf:
             raise ValueError(f"lr is {self.lr}: it must be above 0")
 
@@ -93,12 +97,14 @@ class Corpus:
 def read_corpus(paths: Sequence[Path], settings: Settings) -> tuple[Tokenizer, Corpus]:
     """Read UTF-8 files, make their tokenizer, and turn them into ids, an end-of-text token before each file.
 
-    Raises as `town.read_text` does, and ValueError for texts that are too short to fill one row.
+    A `<|endoftext|>` in a file is that token, too: so the documents of one file are told apart. All else is the file's
+    text, byte for byte. Raises as `town.read_text` does, and ValueError for texts that are too short to fill one row.
     """
     texts = [read_text(path) for path in paths]
     tokenizer = TOKENIZERS[settings.tokens](texts, settings)
     end = tokenizer.special_tokens[ENDOFTEXT]
-    parts = ([end, *tokenizer.encode(text, disallowed_special=())] for text in texts)
+    encoded = (tokenizer.encode(text, allowed_special={ENDOFTEXT}) for text in texts)
+    parts = (ids if ids[0] == end else [end, *ids] for ids in encoded)
     ids = np.fromiter(chain.from_iterable(parts), dtype=np.int32)
     cut = len(ids) - round(settings.held_out * len(ids))
     if len(ids) - cut <= settings.n_ctx:
@@ -145,6 +151,7 @@ class TextRun:
     """One run on a text, with all that it needs to take steps and to be interrupted. Errors as in `train_text`."""
 
     def __init__(self, paths: Sequence[Path], out: Path, settings: Settings, device: str, fresh: bool) -> None:
+        check_device(device)
         self.out, self.settings = out, settings
         self.tokenizer, self.corpus = read_corpus(paths, settings)
         self.name = {"settings": asdict(settings), "text": hashlib.sha256(self.corpus.train.tobytes()).hexdigest()}
@@ -154,7 +161,12 @@ class TextRun:
         self.done, self.history = 0, []
         if not fresh and (out / STATE).exists():
             held = load_state(out / STATE, self.model, self.optimisers)
+            if {name: held.get(name) for name in self.name} != self.name or not isinstance(held.get("history"), list):
+                raise ValueError(f"{out / STATE} is the state of another run: {WAYS_OUT}")
             self.done, self.history = held["step"], held["history"]
+        if is_first() and not self.done:  # from now on the folder says whose it is, whatever fails later
+            (out / STATE).unlink(missing_ok=True)
+            write_report(out, self.name | {"history": [], "step": 0, "finished": False})
 
     def steps(self, dtype: torch.dtype, stop: Callable[[], bool]) -> Iterator[Progress]:
         """Take the steps that are left; of several processes the first alone measures and writes."""
@@ -181,27 +193,49 @@ class TextRun:
             keep_best(self.out, self.model, self.tokenizer, self.history)
         if measured or last:
             save_state(self.out / STATE, self.model, self.optimisers, step, history=self.history, **self.name)
-            write_report(self.out, self.name | {"history": self.history, "finished": step == s.steps})
+            write_report(self.out, self.name | {"history": self.history, "step": step, "finished": step == s.steps})
         return measured
 
 
 def check_folder(out: Path, run: dict[str, Any], fresh: bool) -> None:
     """Refuse to train into a folder whose content would be lost. Raises ValueError that says what to do."""
-    ways_out = "name another folder, or start again with --fresh, which replaces it"
     if fresh or not out.exists():
         return
     if not (out / REPORT).exists():
         if out.is_file() or any(out.iterdir()):
-            raise ValueError(f"{out} is not empty, and no run of ours: {ways_out}")
+            raise ValueError(f"{out} is not empty, and no run of ours: {WAYS_OUT}")
         return
-    held = json.loads((out / REPORT).read_text(encoding="utf-8"))
+    held = read_report(out)
     if held.get("finished"):
-        raise ValueError(f"{out} holds a finished run of {held['settings']['steps']} steps: {ways_out}")
+        raise ValueError(f"{out} holds a finished run of {held['settings']['steps']} steps: {WAYS_OUT}")
     if held.get("text") != run["text"]:
-        raise ValueError(f"{out} holds an interrupted run on another text (or another cut of it): {ways_out}")
+        raise ValueError(f"{out} holds an interrupted run on another text (or another cut of it): {WAYS_OUT}")
     if changed := {k: (v, run["settings"].get(k)) for k, v in held["settings"].items() if v != run["settings"].get(k)}:
         told = ", ".join(f"{name} was {old} and is {new}" for name, (old, new) in changed.items())
-        raise ValueError(f"{out} holds an interrupted run with other settings ({told}): use those, or {ways_out}")
+        raise ValueError(f"{out} holds an interrupted run with other settings ({told}): use those, or {WAYS_OUT}")
+    step = held.get("step", held["history"][-1]["step"] if held["history"] else 0)
+    if step and not (out / STATE).exists():
+        raise ValueError(f"{out} holds a run that was interrupted after step {step}, but not its {STATE}: {WAYS_OUT}")
+
+
+def read_report(out: Path) -> dict[str, Any]:
+    """Read run.json. Raises ValueError for one that is damaged."""
+    try:
+        held = json.loads((out / REPORT).read_text(encoding="utf-8"))
+        if isinstance(held, dict) and isinstance(held["settings"], dict) and isinstance(held["history"], list):
+            return held
+    except (ValueError, KeyError):
+        pass
+    raise ValueError(f"{out / REPORT} is damaged, or no run's report: {WAYS_OUT}")
+
+
+def check_device(device: str) -> None:
+    """Raise ValueError for a device that PyTorch does not know, or that this machine does not have."""
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"device is {device!r}, which cannot be used here ({reason:.120}): take cpu") from None
 
 
 def new_model(settings: Settings, vocab_size: int) -> GPT:
@@ -238,7 +272,10 @@ def keep_best(out: Path, model: GPT, tokenizer: Tokenizer, history: list[dict[st
     """Write the model and its tokenizer, unless an earlier one was better on the held-out text."""
     losses = [row.get("held out", 0.0) for row in history]
     if losses[-1] <= min(losses):
-        model.save_pretrained(out)
+        try:
+            model.save_pretrained(out)
+        except SafetensorError as error:  # a full disk, for instance
+            raise OSError(f"the model cannot be written to {out}: {error}") from None
         tokenizer.save(out / "tokenizer.json")
 
 

@@ -15,15 +15,15 @@ def write(tmp_path, data):
     ("data", "text"),
     [
         (b"one line", "one line"),
-        (b"one\ntwo\n", "one\ntwo"),
-        (b"one\n\ntwo\n \t\n\nthree\n", "one\n\ntwo\n\nthree"),
-        (b"one\r\n\r\ntwo\rthree", "one\n\ntwo\nthree"),
-        (b"\xef\xbb\xbfone\n\n", "one"),
-        ("naïve ☕\n\n日本\n".encode(), "naïve ☕\n\n日本"),
-        (b"\n\n  indented\n", "  indented"),
+        (b"def one():\n    pass\n\n\ndef two():\n    pass\n", "def one():\n    pass\n\n\ndef two():\n    pass\n"),
+        (b"one\n\ntwo\n \t\n\nthree\n", "one\n\ntwo\n \t\n\nthree\n"),
+        (b"one\r\n\r\ntwo\rthree", "one\r\n\r\ntwo\rthree"),
+        (b"\xef\xbb\xbfone\n\n", "one\n\n"),
+        ("naïve ☕\n\n日本\n".encode(), "naïve ☕\n\n日本\n"),
+        (b"\n\n  indented\n", "\n\n  indented\n"),
     ],
 )
-def test_one_blank_line_for_many(tmp_path, data, text):
+def test_the_text_is_the_file(tmp_path, data, text):
     assert read_text(write(tmp_path, data)) == text
     assert read_text(str(write(tmp_path, data))) == text
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def test_the_corpus_is_the_text_between_end_tokens(text):
     assert len(corpus.held_out) == round(0.1 * len(ids))
     end = tokenizer.special_tokens["<|endoftext|>"]
     assert (ids == end).nonzero()[0].tolist() == [0, len(ids) // 2]
-    assert tokenizer.decode(ids[1 : len(ids) // 2].tolist()) == TEXT.strip("\n")
+    assert tokenizer.decode(ids[1 : len(ids) // 2].tolist()) == TEXT
     n_bytes = len(tokenizer.decode(corpus.held_out.tolist()).encode())
     assert corpus.bytes_per_token == pytest.approx(n_bytes / len(corpus.held_out))
 
@@ -63,11 +64,14 @@ def test_a_text_too_small_for_the_vocabulary_gets_a_smaller_one(tmp_path):
     assert 257 < tokenizer.vocab_size < 300
 
 
-def test_a_special_token_in_the_text_is_ordinary_text(tmp_path):
+@pytest.mark.parametrize("first", ["", "<|endoftext|>"])
+def test_documents_in_one_file_are_told_apart(tmp_path, first):
+    """The usual format: documents with <|endoftext|> between them, or before each."""
     path = tmp_path / "page.txt"
-    path.write_text("he wrote <|endoftext|> and went on " * 9, encoding="utf-8")
-    tokenizer, corpus = read_corpus([path], settings())
-    assert (corpus.train == tokenizer.special_tokens["<|endoftext|>"]).sum() == 1
+    path.write_text(first + "<|endoftext|>".join(["a robot\n\n\nobeys\n"] * 50), encoding="utf-8")
+    tokenizer, corpus = read_corpus([path], settings(held_out=0.0))
+    assert (corpus.train == tokenizer.special_tokens["<|endoftext|>"]).sum() == 50
+    assert tokenizer.decode(corpus.train.tolist()) == "<|endoftext|>a robot\n\n\nobeys\n" * 50
 
 
 def test_a_text_too_short_for_one_row_is_refused(tmp_path):
@@ -86,6 +90,7 @@ def test_a_text_too_short_for_one_row_is_refused(tmp_path):
         ({"optimiser": "sgd"}, "optimiser is 'sgd': choose one of adamw, muon"),
         ({"held_out": 1.0}, "held_out is 1.0"),
         ({"lr": -1.0}, "lr is -1.0"),
+        ({"seed": -1}, "seed is -1"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(change, message):
@@ -163,6 +168,60 @@ def test_no_folder_is_overwritten(text, tmp_path):
     assert (strange / "diary.txt").read_text() == "mine"
 
 
+def half_a_run(text, out):
+    list(train_text([text], out, settings(), stop=lambda: True))
+    assert (out / "run.pt").exists()
+
+
+def test_a_run_whose_state_is_lost_does_not_begin_again_unasked(text, tmp_path):
+    half_a_run(text, tmp_path / "m")
+    (tmp_path / "m" / "run.pt").unlink()
+    with pytest.raises(ValueError, match=r"interrupted after step 1, but not its run\.pt: name another folder"):
+        train_text([text], tmp_path / "m", settings())
+    assert len(list(train_text([text], tmp_path / "m", settings(), fresh=True))) == 6
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda held: [held],
+        lambda held: {**held, "step": "three"},
+        lambda held: {**held, "history": None},
+        lambda held: {**held, "optimisers": [1]},
+        lambda held: {**held, "text": "another"},
+        lambda held: {name: held[name] for name in held if name != "step"},
+    ],
+)
+def test_a_damaged_state_is_said_in_one_line(text, tmp_path, damage):
+    half_a_run(text, tmp_path / "m")
+    torch.save(damage(torch.load(tmp_path / "m" / "run.pt")), tmp_path / "m" / "run.pt")
+    with pytest.raises(ValueError, match=r"run\.pt is (no state of this run, or is broken|the state of another run)"):
+        train_text([text], tmp_path / "m", settings())
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"settings": 1, "history": []}'])
+def test_a_damaged_report_is_said_in_one_line(text, tmp_path, content):
+    half_a_run(text, tmp_path / "m")
+    (tmp_path / "m" / "run.json").write_text(content)
+    with pytest.raises(ValueError, match=r"run\.json is damaged"):
+        train_text([text], tmp_path / "m", settings())
+
+
+def test_a_full_disk_is_one_line_and_with_room_again_the_run_goes_on(text, tmp_path, monkeypatch):
+    """No file may grow beyond some kilobytes: what a full disk does to the first model that is written."""
+    args = ["--text", text, "--out", tmp_path / "m", *FLAGS, "--steps=4", "--evaluate-every=2"]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        full = command(*args)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert full.exit_code == 1
+    assert "File too large" in full.output
+    assert "Traceback" not in full.output
+    assert command(*args).exit_code == 0
+
+
 FLAGS = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items()] + ["--tokens=char", "--threads=1"]
 
 
@@ -193,6 +252,9 @@ def test_the_verb_trains_and_says_how_to_go_on(text, tmp_path):
     [
         (["--text=none.txt"], "no file none.txt"),
         (["--steps=0"], "Invalid value for '--steps'"),
+        (["--seed=-1"], "Invalid value for '--seed'"),
+        (["--device=nowhere"], "device is 'nowhere', which cannot be used here"),
+        (["--device=cuda:99"], "device is 'cuda:99', which cannot be used here"),
         (["--n-head=3"], "n_embd = 16 cannot be cut into n_head = 3"),
     ],
 )
