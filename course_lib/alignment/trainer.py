@@ -61,7 +61,7 @@ class Settings:
         for name in ("clip", "value_clip", "max_norm", "target_kl", "decay_over"):
             if given.get(name, 1) <= 0:
                 raise ValueError(f"{name} is {given[name]}: it must be above 0")
-        check_at_least(0, lr=self.lr, value_lr=self.value_lr, beta=self.beta, ptx=self.ptx)
+        check_at_least(0, lr=self.lr, value_lr=self.value_lr, ptx=self.ptx)  # beta may be negative: a control
         for name in ("gamma", "lam"):
             if not 0 <= given[name] <= 1:
                 raise ValueError(f"{name} is {given[name]}: it must lie between 0 and 1")

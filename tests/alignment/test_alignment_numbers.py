@@ -95,7 +95,6 @@ def test_what_is_no_number_is_refused_with_its_name(call, name, bad):
     [
         ({"lr": -1e-3}, "lr is -0.001"),
         ({"value_lr": -1.0}, "value_lr is -1.0"),
-        ({"beta": -0.1}, "beta is -0.1"),
         ({"clip": 0.0}, "clip is 0.0"),
         ({"value_clip": -0.2}, "value_clip is -0.2"),
         ({"max_norm": 0.0}, "max_norm is 0.0"),
