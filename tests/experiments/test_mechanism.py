@@ -30,6 +30,13 @@ def test_a_job_is_done_once_and_later_jobs_see_earlier_records(toy):
     assert len(toy.asked) == 4
 
 
+def test_a_job_that_is_named_twice_is_done_and_published_once(toy):
+    toy.experiment = replace(toy.experiment, jobs=lambda recipe, results: iter([{"kind": "draw", "seed": 0}] * 2))
+    toy.run()
+    toy.publish()
+    assert len(toy.asked) == len(results("toy", toy.results)) == 1
+
+
 def test_a_run_does_what_is_asked_for(toy):
     assert [r["seed"] for r in toy.run(seed=1)] == [1]
     assert [job["seed"] for job in toy.asked] == [1]
@@ -229,7 +236,10 @@ def test_training_goes_on_from_the_last_look(tmp_path):
     model, log = training(Desk(tmp_path / "whole", {"dtype": "float32"}), lambda step, loss: {"loss": loss})
     assert [row["step"] for row in log] == [3, 6, 9]
 
+    looked_at = []
+
     def stop_at_8(step, loss):
+        looked_at.append(step)
         if step == 9 and not (tmp_path / "again").exists():
             raise KeyboardInterrupt
         return {"loss": loss}
@@ -239,6 +249,7 @@ def test_training_goes_on_from_the_last_look(tmp_path):
         training(desk, stop_at_8)
     (tmp_path / "again").touch()
     again, same = training(desk, stop_at_8)
+    assert looked_at == [3, 6, 9, 9]  # steps 1 to 6 were not taken again
     assert same == log
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters()))
     assert not list((tmp_path / "cut").glob("*.state"))
